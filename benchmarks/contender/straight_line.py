@@ -1,0 +1,39 @@
+import os
+
+
+LONGEST = 65536     # one call reads a whole file
+
+
+class Contender:
+    """The plain system calls that the work cannot do without."""
+
+    title = 'straight-line calls'
+    durable = None
+
+    def __init__(self, path, durable):
+        self.tmp, self.new, self.cur = (
+            os.path.join(path, space) for space in ('tmp', 'new', 'cur'))
+        for space in (path, self.tmp, self.new, self.cur):
+            os.mkdir(space)
+        self.directory = os.open(self.new, os.O_RDONLY) if durable else None
+
+    def publish(self, name, data):
+        draft = f'{self.tmp}/{name}'
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        os.write(fd, data)
+        if self.directory is not None:
+            os.fsync(fd)
+        os.close(fd)
+        os.rename(draft, f'{self.new}/{name}')
+        if self.directory is not None:
+            os.fsync(self.directory)
+
+    def take(self):
+        for name in os.listdir(self.new):
+            taken = f'{self.cur}/{name}'
+            os.rename(f'{self.new}/{name}', taken)
+            fd = os.open(taken, os.O_RDONLY)
+            data = os.read(fd, LONGEST)
+            os.close(fd)
+            os.unlink(taken)
+            yield data

@@ -1,0 +1,122 @@
+"""Hand files over in several ways and compare them with plain system calls.
+
+Prints tables of ratios; README.txt tells how to read them.
+"""
+import argparse
+import environment
+import json
+import place
+import profiling
+import random
+import report
+import subprocess
+import sys
+import tempfile
+
+
+VERSIONS = {'straight_line': '2.0', 'filestore': '2.0',
+            'filestore_1_0': '1.0', 'dirq': '2.0', 'maildir': '2.0',
+            'persist_queue_file': '2.0', 'persist_queue_ack': '2.0',
+            'litequeue': '2.0'}
+FEW = 20
+LONGEST_RUN = 600   # seconds
+MEMORY = '/dev/shm'
+
+
+class Benchmark:
+    """All contenders in one place, a process for each of them each round."""
+
+    def __init__(self, where, options):
+        self.where = where
+        self.options = options
+        self.chance = random.Random(options.seed)
+        self.answers = {}
+        self.missing = []
+
+    def run(self):
+        print(self.where.title, file=sys.stderr, end=' ', flush=True)
+        for name in VERSIONS:
+            self.warm_up(name)
+        for _ in range(self.options.rounds):
+            self.play_round()
+            print('.', file=sys.stderr, end='', flush=True)
+        print(file=sys.stderr)
+        return report.Report(
+            self.where, self.options.files, self.answers, self.missing)
+
+    def warm_up(self, name):
+        try:
+            self.execute(name, FEW)
+        except subprocess.CalledProcessError as error:
+            print(f'\n{name} does not run:\n{error.stderr}', file=sys.stderr)
+            self.missing.append(name)
+        else:
+            self.answers[name] = []
+
+    def play_round(self):
+        for name in self.chance.sample(list(self.answers), len(self.answers)):
+            answer = json.loads(self.execute(name, self.options.files))
+            self.answers[name].append(answer)
+
+    def execute(self, name, files, *python_options):
+        return self.where.run(lambda path: subprocess.run(
+            self.command(name, path, files, *python_options),
+            check=True, capture_output=True, text=True,
+            timeout=LONGEST_RUN).stdout)
+
+    def command(self, name, path, files, *python_options):
+        task = {'name': name, 'path': path, 'durable': self.where.durable,
+                'files': files, 'size': self.options.size}
+        return [environment.get_python(VERSIONS[name]), '-E', *python_options,
+                str(environment.HERE / 'work.py'), json.dumps(task)]
+
+
+def between(least, most):
+    def number(text):
+        if not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f'from {least} to {most}')
+        return int(text)
+    return number
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('--rounds', type=between(2, 99), default=9, help='how often')
+    add('--files', type=between(10, 20000), default=2000, help='per round')
+    add('--size', type=between(1, 65536), default=1024, help='bytes per file')
+    add('--seed', type=int, default=random.randrange(10**6),
+        help='of the random order')
+    add('--directory', default=str(environment.HERE),
+        help='on the disk for the durable runs')
+    add('--profile', action='store_true',
+        help='show where gocept.filestore spends its time instead')
+    return parser.parse_args()
+
+
+def get_places(options):
+    memory = place.Place(MEMORY, durable=False)
+    if memory.file_system != 'tmpfs':
+        memory = place.Place(tempfile.gettempdir(), durable=False)
+        print(f'There is no tmpfs at {MEMORY}.')
+    return memory, place.Place(options.directory, durable=True)
+
+
+def main():
+    options = parse_options()
+    for version in environment.REQUIREMENTS:
+        environment.get_python(version)
+    benchmarks = [Benchmark(where, options) for where in get_places(options)]
+    if options.profile:
+        profiling.show(benchmarks[0])
+        return
+    print(f'{options.rounds} rounds of {options.files} files of '
+          f'{options.size} bytes, seed {options.seed}\n', flush=True)
+    for benchmark in benchmarks:
+        print(benchmark.run(), end='\n\n', flush=True)
+
+
+if __name__ == '__main__':
+    main()

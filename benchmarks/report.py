@@ -1,0 +1,115 @@
+"""The tables of medians and of ratios, and what was to be reached."""
+import statistics
+
+
+PHASES = ('publish', 'take', 'both', 'one by one')
+WITH_QUARTILES = ('both', 'one by one')
+BASE = 'straight_line'
+OURS = 'filestore'
+LEAST = {'not durable': 0.5, 'durable': 0.9}
+
+
+class Report:
+    """What the rounds in one place gave.
+
+    `answers` has a list per contender, with what `work.py` said each round.
+    `missing` are the contenders that cannot run here.
+    """
+
+    def __init__(self, place, files, answers, missing):
+        self.place = place
+        self.files = files
+        self.answers = answers
+        self.missing = missing
+
+    def __str__(self):
+        names = sorted(self.answers, reverse=True,
+                       key=lambda name: self.ratio('both', name))
+        return '\n'.join([
+            self.place.title, '',
+            *self.table('microseconds per file', self.time, names), '',
+            *self.table('ratio', self.comparison, names), '',
+            *self.footnotes(), *self.targets()])
+
+    def table(self, title, cell, names):
+        yield line(title, PHASES)
+        for name in names:
+            yield line(self.title(name),
+                       (cell(phase, name) for phase in PHASES))
+
+    def title(self, name):
+        return self.answers[name][0]['title'] + self.mark(name)
+
+    def mark(self, name):
+        lacks = self.place.durable and self.answers[name][0]['durable']
+        return ' *' if lacks else ''
+
+    def time(self, phase, name):
+        seconds = statistics.median(self.seconds(phase, name))
+        return f'{1e6 * seconds / self.files:.1f}'
+
+    def seconds(self, phase, name):
+        return [answer['seconds'][phase] for answer in self.answers[name]]
+
+    def comparison(self, phase, name):
+        low, middle, high = statistics.quantiles(
+            self.ratios(phase, name), n=4, method='inclusive')
+        if phase not in WITH_QUARTILES:
+            return figure(middle)
+        return f'{figure(middle)} ({figure(low)}-{figure(high)})'
+
+    def ratios(self, phase, name, base=BASE):
+        # Noise comes and goes: only times of the same round are compared.
+        rounds = zip(self.seconds(phase, base), self.seconds(phase, name),
+                     strict=True)
+        return [theirs / own for theirs, own in rounds]
+
+    def ratio(self, phase, name, base=BASE):
+        return statistics.median(self.ratios(phase, name, base))
+
+    def footnotes(self):
+        for name in self.answers:
+            if self.mark(name):
+                yield f'* {self.title(name)[:-2]} {self.lack(name)}'
+
+    def lack(self, name):
+        return self.answers[name][0]['durable']
+
+    def targets(self):
+        if self.missing:
+            yield f'Not decided without {", ".join(self.missing)}.'
+        elif self.place.durable and self.place.file_system == 'tmpfs':
+            yield 'Not decided: fsync does nothing on a tmpfs.'
+        else:
+            yield self.share()
+            if not self.place.durable:
+                yield self.peers()
+
+    def share(self):
+        least = LEAST[self.place.how]
+        share = self.ratio('both', OURS)
+        return (f'{verdict(share >= least)}: {share:.2f} of the straight-line '
+                f'calls; to reach: {least}')
+
+    def peers(self):
+        """Tell how many times as fast as each peer, the fastest one first."""
+        gains = {self.title(name): self.ratio('both', OURS, name)
+                 for name in self.answers if name not in (OURS, BASE)}
+        slowest, *others = sorted(gains.items(), key=lambda item: item[1])
+        return '\n'.join([
+            f'{verdict(slowest[1] > 1)}: faster than every peer, times as '
+            f'fast as', *(f'    {title:23}{gain:.2f}'
+                          for title, gain in (slowest, *others))])
+
+
+def line(title, cells):
+    publish, take, both, one_by_one = cells
+    return f'{title:23}{publish:>10}{take:>10}{both:>18}{one_by_one:>18}'
+
+
+def figure(number):
+    return f'{number:.2f}'[:4].rstrip('.')
+
+
+def verdict(reached):
+    return 'Reached' if reached else 'NOT reached'

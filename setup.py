@@ -1,0 +1,95 @@
+import glob
+import os.path
+import setuptools
+
+
+here = os.path.dirname(os.path.abspath(__file__))
+
+
+def read(*path):
+    with open(os.path.join(here, *path), encoding='utf-8') as f:
+        return f.read().strip()
+
+
+def stories():
+    """The stories' file names, the introduction first."""
+    names = glob.glob('*.txt', root_dir=os.path.join(
+        here, 'src', 'gocept', 'filestore'))
+    return sorted(names, key=lambda name: (name != 'README.txt', name))
+
+
+def long_description():
+    return '\n\n\n'.join(
+        ['.. contents::', read('README.txt')]
+        + [read('src', 'gocept', 'filestore', name) for name in stories()]
+        + [read('CHANGES.txt')]) + '\n'
+
+
+setuptools.setup(
+    name='gocept.filestore',
+    version='2.0.dev0',
+    author='gocept gmbh & co. kg',
+    author_email='mail@gocept.com',
+    url='https://github.com/gocept/gocept.filestore',
+    description='Hands files from one process to another without locks',
+    long_description=long_description(),
+    long_description_content_type='text/x-rst',
+    license_expression='ZPL-2.1',
+    license_files=['LICENSE.txt'],
+    keywords='file store queue maildir transaction zope component',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Environment :: Console',
+        'Framework :: Buildout',
+        'Framework :: Plone',
+        'Framework :: Pyramid',
+        'Framework :: Zope',
+        'Intended Audience :: Developers',
+        'Intended Audience :: System Administrators',
+        'Natural Language :: English',
+        'Operating System :: POSIX',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3 :: Only',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Programming Language :: Python :: 3.14',
+        'Programming Language :: Python :: Implementation :: CPython',
+        'Topic :: Software Development :: Libraries :: Python Modules',
+        'Topic :: System :: Filesystems',
+        'Topic :: Utilities',
+    ],
+    # gocept stays in the list, although it is no package of ours: without it
+    # an editable install needs an import hook instead of a line in a .pth.
+    packages=setuptools.find_namespace_packages(
+        'src', exclude=['__pycache__', '*.__pycache__']),
+    package_dir={'': 'src'},
+    package_data={'': ['*.txt', '*.zcml']},
+    zip_safe=False,
+    python_requires='>=3.11',
+    install_requires=[
+        # named utilities, and their registration by ZCML
+        'zope.component[zcml]',
+        # the directives are written with it
+        'zope.configuration',
+        # notifies zope.component's subscribers of what happens to a file
+        'zope.event',
+        # the contracts
+        'zope.interface',
+        # the fields of the directives
+        'zope.schema',
+    ],
+    extras_require={
+        'cli': ['click', 'tqdm'],
+        'test': [
+            'gocept.filestore[cli]',
+            'zope.testing',
+            'zope.testrunner',
+        ],
+    },
+    entry_points={
+        'console_scripts': ['filestore = gocept.filestore.cli:main [cli]'],
+    },
+)

@@ -1,0 +1,104 @@
+import datetime
+import gocept.filestore.interfaces
+import gocept.filestore.name
+import json
+import os
+import traceback
+
+
+class Attempts:
+    """What went wrong with the files of a store, one JSON line per event.
+
+    A file in `failed` and a newer one of its name have one attempts file.
+    The inode tells their events apart; no move changes it.
+    """
+
+    def __init__(self, layout, file_mode):
+        self._layout = layout
+        self._file_mode = file_mode
+
+    def events(self, filename, inode):
+        """Return the events of a file, oldest first."""
+        result = []
+        for event in self._read(filename):
+            if event['inode'] != inode:
+                continue
+            result.append(event)
+            if event['event'] == 'finished':
+                result = []  # another file had this inode before
+        return result
+
+    def resume(self, filename, inode):
+        """Write down that a file found in `work` is taken over.
+
+        Return the number of the attempt that begins. If the file was not
+        given back, then its process has died.
+        """
+        events = self.events(filename, inode)
+        released = events and events[-1]['event'] == 'released'
+        self.add(filename, inode, 'resumed' if released else 'died')
+        return 2 - bool(released) + sum(
+            event['event'] == 'died' for event in events)
+
+    def add(self, filename, inode, event, error=None, now=None):
+        record = {
+            'event': event,
+            'time': (now or datetime.datetime.now(datetime.UTC)).isoformat(),
+            'host': gocept.filestore.name.HOST,
+            'process': os.getpid(),
+            'inode': inode,
+            **described(error)}
+        self._append(filename, json.dumps(record))
+
+    def forget(self, filename, inode):
+        """Drop the events of a file that is done."""
+        if all(event['inode'] == inode for event in self._read(filename)):
+            self._layout['attempts'].remove(filename)
+        else:
+            self.add(filename, inode, 'finished')
+
+    def _read(self, filename):
+        attempts = self._layout.get('attempts')
+        if attempts is None or not attempts.stat(filename):
+            return
+        with open(attempts.open(filename), encoding='utf-8') as lines:
+            for line in lines:
+                try:
+                    yield json.loads(line)
+                except ValueError:
+                    pass  # a full disk or a power cut has torn this line
+
+    def _append(self, filename, line):
+        attempts = self._layout.made('attempts')
+        with open(self._open(attempts, filename), 'r+b') as lines:
+            if is_torn(lines):
+                line = '\n' + line
+            lines.write(line.encode() + b'\n')
+            lines.flush()
+            if self._layout.durable:
+                os.fsync(lines.fileno())
+        attempts.sync()
+
+    def _open(self, attempts, filename):
+        flags = os.O_RDWR | os.O_APPEND
+        try:
+            return attempts.create(filename, flags, self._file_mode)
+        except gocept.filestore.interfaces.NameTaken:
+            return attempts.open(filename, flags)
+
+
+def described(error):
+    if not isinstance(error, BaseException):
+        return {} if error is None else {'error': str(error)}
+    return {
+        'error': '%s: %s' % (type(error).__name__, error),
+        'traceback': ''.join(traceback.format_exception(error))}
+
+
+def is_torn(lines):
+    """Tell whether the last line has no end; leave the position there."""
+    size = lines.seek(0, os.SEEK_END)
+    if not size:
+        return False
+    lines.seek(size - 1)
+    return lines.read(1) != b'\n'

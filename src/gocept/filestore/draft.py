@@ -1,0 +1,93 @@
+import gocept.filestore.interfaces
+import gocept.filestore.lock
+import io
+import os
+
+
+class Drafts:
+    """Opens files in `tmp` for writing, locked as long as they are open."""
+
+    def __init__(self, layout, file_mode):
+        self._layout = layout
+        self._file_mode = file_mode
+
+    def unique(self, filename, mode, text, file_mode=None):
+        """Open a draft whose name nobody else has."""
+        tmp = self._layout['tmp']
+        if file_mode is None:
+            file_mode = self._file_mode
+
+        def opener(path, flags):
+            descriptor = tmp.create(filename, flags, file_mode)
+            gocept.filestore.lock.lock(descriptor)
+            return descriptor
+
+        return opened(tmp, filename, mode, text, opener)
+
+    def named(self, filename, mode, text):
+        """Open a draft whose name another process may use, too."""
+        tmp = self._layout['tmp']
+
+        def opener(path, flags):
+            return locked(tmp, filename, self._open(tmp, filename, flags))
+
+        return opened(tmp, filename, mode, text, opener)
+
+    def _open(self, tmp, filename, flags):
+        if not flags & os.O_CREAT:
+            return existing(tmp, filename, flags)
+        while True:
+            try:
+                return tmp.create(filename, flags, self._file_mode)
+            except gocept.filestore.interfaces.NameTaken:
+                if flags & os.O_EXCL:
+                    raise
+            if not flags & os.O_TRUNC:
+                return existing(tmp, filename, flags & ~os.O_CREAT)
+            discard(tmp, filename)
+
+
+def text_options(mode, encoding, errors, newline):
+    """Check what open() would find wrong only after it has made the file."""
+    if 'b' in mode:
+        return encoding, errors, newline
+    options = (encoding or 'utf-8', errors, newline)
+    if options != ('utf-8', None, None):
+        io.TextIOWrapper(io.BytesIO(), *options)
+    return options
+
+
+def opened(tmp, filename, mode, text, opener):
+    path = os.path.join(tmp.path, filename)
+    return open(path, mode, -1, *text, opener=opener)
+
+
+def existing(tmp, filename, flags):
+    """Open a draft to write on, unless it is another file as well."""
+    descriptor = tmp.open(filename, flags)
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise tmp.not_regular(filename, 'it has another name elsewhere')
+    return descriptor
+
+
+def discard(tmp, filename):
+    """Remove a draft that was left behind, and no other."""
+    try:
+        descriptor = locked(tmp, filename, tmp.open(filename))
+    except FileNotFoundError:
+        return
+    try:
+        tmp.remove(filename)
+    finally:
+        os.close(descriptor)
+
+
+def locked(tmp, filename, descriptor):
+    """Lock a draft, and see that it is the one which has the name."""
+    found = gocept.filestore.lock.lock(descriptor) and tmp.stat(filename)
+    if found and os.path.samestat(found, os.fstat(descriptor)):
+        return descriptor
+    os.close(descriptor)
+    raise gocept.filestore.interfaces.DraftInUse(
+        filename, tmp.store, 'a live process is writing this draft')

@@ -1,0 +1,123 @@
+import gocept.filestore.attempt
+import gocept.filestore.copy
+import gocept.filestore.draft
+import gocept.filestore.interfaces
+import gocept.filestore.layout
+import gocept.filestore.name
+import gocept.filestore.publish
+import gocept.filestore.queue
+import os
+import zope.interface
+
+
+@zope.interface.implementer(gocept.filestore.interfaces.IFileStore)
+class FileStore:
+    """A file store in a directory of a file system."""
+
+    sub_dirs = ('tmp', 'new', 'cur')
+
+    def __init__(self, path, durable=True, file_mode=None,
+                 directory_mode=None, prepare=False):
+        if not os.fspath(path):
+            raise ValueError('the path of a file store can not be empty')
+        self.path = path
+        self.durable = durable
+        self.file_mode = file_mode
+        self.directory_mode = directory_mode
+        self._prepare = prepare
+        self._layout = gocept.filestore.layout.Layout(
+            os.fspath(path), self.sub_dirs, durable, directory_mode, prepare)
+        self._drafts = gocept.filestore.draft.Drafts(self._layout, file_mode)
+        self._queue = gocept.filestore.queue.Queue(
+            self._layout,
+            gocept.filestore.attempt.Attempts(self._layout, file_mode))
+
+    def __reduce__(self):
+        return type(self), (self.path, self.durable, self.file_mode,
+                            self.directory_mode, self._prepare)
+
+    def prepare(self):
+        self._layout.prepare()
+
+    def create(self, filename, mode='w', encoding=None, errors=None,
+               newline=None):
+        if not set(mode) & set('wxa+'):
+            raise ValueError('%r is no mode to write with' % mode)
+        text = gocept.filestore.draft.text_options(
+            mode, encoding, errors, newline)
+        return self._drafts.named(self._checked(filename), mode, text)
+
+    def copy(self, filename, source, destination, replace=True):
+        filename = self._bare(filename)
+        source = self._source(filename, source, 'work')
+        destination = self._destination(destination).name
+        gocept.filestore.copy.copy(
+            source, filename, self._publication(
+                filename, 'wb', replace, target=destination,
+                file_mode=0o600))
+
+    def move(self, filename, source, destination, replace=True):
+        filename = self._bare(filename)
+        source = self._source(filename, source)
+        destination = self._destination(destination)
+        source.check(filename)
+        if source.name == 'tmp':
+            source.sync_file(filename)
+        source.move(filename, destination, replace=replace)
+        if source.name == 'tmp':
+            destination.sync()
+
+    def remove(self, filename, space):
+        filename = self._bare(filename)
+        self._source(filename, space).remove(filename)
+
+    def list(self, space):
+        self._check_space(space, self._layout.on_first_use)
+        space = self._layout.get(space)
+        names = [entry.name for entry in space.entries()] if space else ()
+        return [os.path.join(space.path, name) for name in sorted(names)]
+
+    def publish(self, filename=None, mode='w', replace=False, encoding=None,
+                errors=None, newline=None):
+        text = gocept.filestore.draft.text_options(
+            mode, encoding, errors, newline)
+        if filename is not None:
+            filename = self._checked(filename)
+        return self._publication(filename, mode, replace, text)
+
+    def claim(self):
+        return self._queue.claim()
+
+    def claims(self):
+        return iter(self._queue.claim, None)
+
+    def _publication(self, *args, **kw):
+        return gocept.filestore.publish.Publication(
+            self._layout, self._drafts, *args, **kw)
+
+    def _checked(self, filename):
+        return gocept.filestore.name.check(filename, self.path)
+
+    def _bare(self, path):
+        return self._checked(gocept.filestore.name.bare(path))
+
+    def _check_space(self, space, more=()):
+        known = self.sub_dirs + ('failed',)
+        if space not in known and space not in more:
+            raise gocept.filestore.interfaces.InvalidSpace(
+                space, self.path,
+                'the spaces for this are %s' % ', '.join(known))
+
+    def _source(self, filename, space, *more):
+        self._check_space(space, more)
+        found = self._layout.get(space)
+        if found is None:
+            raise gocept.filestore.interfaces.NoSuchFile(
+                filename, self.path, 'there is none in %r' % space)
+        return found
+
+    def _destination(self, space):
+        self._check_space(space)
+        if space in self._layout.on_first_use:
+            return self._layout.made(space)
+        return self._layout[space]

@@ -1,0 +1,365 @@
+import errno
+import zope.interface
+
+
+class FileStoreError(Exception):
+    """Something about one file, or one space, of one store.
+
+    `filename` is the bare name (or None), `store` the path of the store and
+    `reason` what is wrong; the message is made from them.
+    """
+
+    number = None
+    sentence = '{0.filename!r} in the file store {0.store!r}: {0.reason}'
+
+    def __init__(self, filename, store, reason):
+        super().__init__(filename, store, reason)
+        self.filename = filename
+        self.store = store
+        self.reason = reason
+        self.errno = self.number
+
+    def __str__(self):
+        return self.sentence.format(self)
+
+
+class InvalidName(FileStoreError, ValueError, OSError):
+    """A file can not have this name in a store.
+
+    It is a `ValueError`, and an `OSError` for callers that pass on names from
+    elsewhere (gocept.sftpcopy logs an `OSError` and goes on with the next
+    file), like `io.UnsupportedOperation` of the standard library.
+    """
+
+    number = errno.EINVAL
+    sentence = ('{0.filename!r} can not be the name of a file in the file '
+                'store {0.store!r}: {0.reason}')
+
+
+class InvalidSpace(FileStoreError, ValueError):
+    """A store does not have this space, or the verb does not work on it."""
+
+    sentence = '{0.filename!r} in the file store {0.store!r}: {0.reason}'
+
+
+class NotPrepared(FileStoreError, FileNotFoundError):
+    """The directory of the store, or of one of its spaces, is not there."""
+
+    number = errno.ENOENT
+    sentence = ('the file store {0.store!r} has no directory '
+                '{0.filename!r}: {0.reason}')
+
+
+class InTheWay(FileStoreError, FileExistsError, NotADirectoryError):
+    """Something that is no directory lies where the store wants one."""
+
+    number = errno.ENOTDIR
+
+
+class NotRegular(FileStoreError, OSError):
+    """A link, a directory, a pipe or a device lies where a file should be.
+
+    A store never follows, opens or moves one. Nothing has been changed.
+    """
+
+    number = errno.EINVAL
+
+
+class NoSuchFile(FileStoreError, FileNotFoundError):
+    """There is no file of this name in the space."""
+
+    number = errno.ENOENT
+
+
+class NameTaken(FileStoreError, FileExistsError):
+    """A file of this name is there already, and was not to be replaced."""
+
+    number = errno.EEXIST
+
+
+class DraftInUse(FileStoreError, FileExistsError):
+    """A live process is still writing the draft of this name."""
+
+    number = errno.EEXIST
+
+
+class Settled(FileStoreError, ValueError):
+    """The claim, or the publication, has come to its end before."""
+
+
+class IFileStore(zope.interface.Interface):
+    """Hands whole files from one process to another, without locks to wait on.
+
+    A store is a directory. A file's state is the space, the subdirectory, in
+    which it lies:
+
+        tmp        drafts: being written
+        new        published, waiting
+        cur        done (or taken, by a client of the lineage)
+        work       claimed: in work, or waiting to be tried again
+        failed     given up; wants a person
+        attempts   for each name that failed, one JSON line per event
+
+    The first three are made by `prepare`, the others on first use.
+
+    A *name* is a bare file name: 1 to 255 bytes in the encoding of the file
+    system, without a separator, a NUL byte or a leading dot. Anything else
+    raises `InvalidName`. A *path* leads to a file; where a verb takes a name
+    or a path, its leading elements are stripped, so that a path from `list`
+    can be handed back and no path can leave the store. A space that the store
+    does not have raises `InvalidSpace`.
+
+    Symbolic links and special files in a space belong to nobody: they are not
+    listed and not claimed, and a verb that meets one raises `NotRegular`. The
+    directory of the store itself may be reached through a link; a space that
+    is one raises `InTheWay`.
+
+    Each verb raises `NotPrepared` when the store is not there. `OSError`
+    from the disk (full, read-only, forbidden, failing) passes through with
+    the path in its `filename`.
+
+    One store object may be used by several threads, and after a fork.
+
+    """
+
+    path = zope.interface.Attribute(
+        'The directory of the store, as it was given. Readonly.')
+
+    sub_dirs = zope.interface.Attribute(
+        'A tuple with the names of the spaces that `prepare` makes: tmp, new '
+        'and cur. Readonly.')
+
+    durable = zope.interface.Attribute(
+        'True if a published file survives a power cut: file and directory '
+        'are synced (fsync(2)) before publishing returns. False leaves out '
+        'every sync. Readonly.')
+
+    file_mode = zope.interface.Attribute(
+        'The exact permission bits of files that the store makes, an int like '
+        '0o660, whatever the umask; or None, for what the umask leaves of '
+        '0o666. They are set before the file becomes visible. Readonly.')
+
+    directory_mode = zope.interface.Attribute(
+        'The exact permission bits of directories that the store makes, an '
+        'int like 0o2770, whatever the umask; or None, for what the umask '
+        'leaves of 0o777. Parents of the store get the latter. Readonly.')
+
+    def prepare():
+        """Make the directories of the store that are missing.
+
+        Parents of the store are made, too. What is there already is left as
+        it is; a second call does nothing. A durable store syncs its own
+        directory and its parent.
+
+        Raises `InTheWay` with the path of what is there and no directory.
+
+        """
+
+    def create(filename, mode='w', encoding=None, errors=None, newline=None):
+        """Create a draft in `tmp` and return the open file.
+
+        The file is a plain one, of the builtin `open`: the caller closes it,
+        then moves it to `new`. `mode` is a mode of `open` that can write,
+        else `ValueError` is raised. Text is UTF-8 unless `encoding` says
+        otherwise.
+
+        - 'w' starts a draft of that name anew that was left behind. It is
+          replaced, and never truncated: it may be linked elsewhere.
+        - 'x' raises `FileExistsError` for it.
+        - 'a' and 'r+' write on. A draft with a second name elsewhere raises
+          `NotRegular`, because that file would change, too.
+
+        `DraftInUse` is raised when a live process has the draft open through
+        this verb; it can be made again as soon as that file is closed. If the
+        process dies, the draft stays in `tmp`.
+
+        """
+
+    def copy(filename, source, destination, replace=True):
+        """Copy a file from source space to destination space.
+
+        Takes a name or a path. The copy appears whole or not at all, in every
+        space; in a durable store it is synced when this returns. It has the
+        permission bits of its source and its group, or no bits for the group
+        if it could not be given away. A file of that name in the destination
+        is replaced, or raises `NameTaken` with `replace=False`.
+
+        Spaces are tmp, new, cur and failed; work may be a source.
+
+        If the process dies, a draft with a unique name stays in `tmp`.
+        Raises `NoSuchFile`.
+
+        """
+
+    def move(filename, source, destination, replace=True):
+        """Move a file from source space to destination space.
+
+        Takes a name or a path. Used to move a file from tmp to new when it is
+        whole, or from new to cur. A file of that name in the destination is
+        replaced, or raises `NameTaken` with `replace=False` and nothing is
+        changed.
+
+        Moving from tmp in a durable store syncs the file before and the
+        destination afterwards.
+
+        Over a network `replace=True` is not exact: of two hosts that move the
+        same file, both may be told that they did (measured). To take a file,
+        use `claim`.
+
+        Spaces are tmp, new, cur and failed. Raises `NoSuchFile`, which is the
+        `FileNotFoundError` of who came late.
+
+        """
+
+    def remove(filename, space):
+        """Remove a file from the given space (tmp, new, cur or failed).
+
+        Takes a name or a path. A symbolic link is removed itself, never what
+        it leads to. Raises `NoSuchFile`.
+
+        """
+
+    def list(space):
+        """List the files in the given space with their full path names.
+
+        Returns a new list, sorted by name. Regular files only; names with a
+        leading dot are left out. A space that is made on first use and has
+        not been yet is empty.
+
+        """
+
+    def publish(filename=None, mode='w', replace=False, encoding=None,
+                errors=None, newline=None):
+        """Return an `IPublication`, which puts a new file into `new`.
+
+        Used as `with store.publish('a.xml') as f: f.write(...)`. Without a
+        name a unique one is taken which sorts by time, in the form of
+        maildir(5): seconds, microseconds, process, counter, host. `mode` is
+        'w', 'wb', 'w+' or 'w+b'.
+
+        """
+
+    def claim():
+        """Take a waiting file and return an `IClaim`, or None if none waits.
+
+        A file whose process has died comes first: it is looked for on the
+        first call, then at most every tenth of a second, and always before
+        None is returned. Then comes the file that has been in `new` longest
+        (st_ctime, which its move there has set), then by name. One listing of
+        `new` serves many calls, so that the cost of a call does not grow with
+        the backlog; None is said only after a new listing.
+
+        Exactly one of many processes and threads gets a file. Nobody waits: a
+        file that another one holds, or whose name is in work already, is
+        passed over. A file that may not be opened is passed over as well;
+        when nothing else is left, its `PermissionError` is raised.
+
+        A process that dies with a claim, in whatever way, leaves its file in
+        `work` without a lock, for the next call in any process (the lock,
+        flock(2), goes with the last descriptor of the file: children that
+        were forked without exec share it).
+
+        """
+
+    def claims():
+        """Yield one claim after the other until none is left.
+
+        The same as calling `claim` until it returns None. Each claim is to be
+        settled before the next one is asked for.
+
+        """
+
+
+class IPublication(zope.interface.Interface):
+    """A file on its way into `new`, as a context manager.
+
+    Entering makes a draft with a unique name in `tmp` and returns it, a plain
+    file of the builtin `open`. Leaving the block publishes: the draft is
+    flushed, closed and moved to `new` under its own name. In a durable store
+    it is synced before the move and `new` after it; nothing more is needed on
+    ext4, xfs and btrfs, and nothing less will do (measured). The caller may
+    have closed the file inside the block.
+
+    When leaving raises, or the block did, nothing is left behind. The errors
+    are `NameTaken` (without `replace`), and `OSError` of the disk, for
+    example for a full one. A second use raises `Settled`.
+
+    If the process dies, a draft with a unique name stays in `tmp`.
+
+    """
+
+    filename = zope.interface.Attribute(
+        'The name in `new`: as given, or the unique one. Readonly.')
+
+
+class IClaim(zope.interface.Interface):
+    """A file that this process, and nobody else, works on.
+
+    A context manager: leaving the block finishes; an exception fails the
+    attempt and goes on to the caller. An exception that is no `Exception`
+    (KeyboardInterrupt, SystemExit) is not the file's fault and releases it.
+    Inside the block the claim may be settled by hand.
+
+    A claim is settled by one of `finish`, `fail` and `release`; each raises
+    `Settled` after that. One that is dropped without being settled counts as
+    left by a process that died, and warns with a `ResourceWarning`.
+
+    While a file is being worked on, a newer one of its name waits in `new`.
+
+    """
+
+    filename = zope.interface.Attribute('The bare name. Readonly.')
+
+    path = zope.interface.Attribute(
+        'The path of the file in `work`, good until the claim is settled. It '
+        'is for reading: the file is visible to others. Readonly.')
+
+    attempt = zope.interface.Attribute(
+        'The number of this attempt, an int from 1. An attempt whose process '
+        'died counts. Readonly.')
+
+    def open(mode='r', encoding=None, errors=None, newline=None):
+        """Open the file for reading and return it, from its beginning.
+
+        `mode` is 'r' or 'rb', else `ValueError` is raised: what lies outside
+        `tmp` is never half-written. Text is UTF-8 unless `encoding` says
+        otherwise. The caller closes it; it may be opened several times.
+
+        """
+
+    def fileno():
+        """Return the descriptor that holds the lock.
+
+        A command that inherits it (`subprocess`: `pass_fds`) keeps the claim
+        alive as long as it runs, even if this process dies.
+
+        """
+
+    def finish(keep=True):
+        """Say that the work is done.
+
+        The file moves to `cur`, where an older one of its name is removed
+        first; or is removed with `keep=False`. If the process dies before the
+        move, the file is worked on again: at least once.
+
+        Raises `NoSuchFile` if somebody took a kept file from `work` by hand.
+
+        """
+
+    def fail(error):
+        """Say that the work did not succeed, and why.
+
+        `error` is an exception or a string. The event goes as one JSON line
+        into the attempts file of that name, with time, host, process, error
+        and traceback; the file moves to `failed`. An older one of that name
+        there gets a number, as GNU cp --backup=numbered does: a.xml.~1~.
+
+        """
+
+    def release():
+        """Give the file back to `new`, without counting an attempt.
+
+        If a newer one of that name waits there, the file stays in `work` for
+        the next claim, so that it goes first.
+
+        """

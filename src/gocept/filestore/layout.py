@@ -1,0 +1,140 @@
+import errno
+import gocept.filestore.interfaces
+import gocept.filestore.space
+import os
+import stat
+
+
+class Layout:
+    """The spaces of one store: where they lie, and how they are made."""
+
+    on_first_use = ('work', 'failed', 'attempts')
+
+    def __init__(self, path, sub_dirs, durable, directory_mode, prepare):
+        self.path = path
+        self.sub_dirs = sub_dirs
+        self.durable = durable
+        self._directory_mode = directory_mode
+        self._prepare = prepare
+        self._spaces = {}
+
+    def __getitem__(self, name):
+        """Return the space; raise `NotPrepared` if it is not there."""
+        space = self._spaces.get(name)
+        if space is None or not space.is_current():
+            space = self._spaces[name] = self._opened(name)
+        return space
+
+    def get(self, name):
+        """Return a space, or None if it is made on first use and was not."""
+        try:
+            return self[name]
+        except FileNotFoundError:
+            if name in self.on_first_use:
+                return None
+            raise
+
+    def made(self, name):
+        """Return a space that is made on first use.
+
+        Whoever opens one syncs the store's directory before anything moves
+        there: the process that made it may not have come that far.
+        """
+        space = self._spaces.get(name)
+        if space is None or not space.is_current():
+            self['new']  # a store that is not there is not made by this
+            make(self._path_of(name), self._directory_mode, self.path)
+            self._sync(self.path)
+            space = self[name]
+        return space
+
+    def prepare(self):
+        for directory in missing_parents(self.path):
+            make(directory, None, self.path)
+            self._sync(parent(directory))
+        make(self.path, self._directory_mode, self.path, os.stat)
+        for name in self.sub_dirs:
+            make(self._path_of(name), self._directory_mode, self.path)
+        self._sync(self.path)
+        self._sync(parent(self.path))
+
+    def _path_of(self, name):
+        return os.path.join(self.path, name)
+
+    def _opened(self, name):
+        try:
+            return self._open(name)
+        except gocept.filestore.interfaces.NotPrepared:
+            if not self._prepare or name not in self.sub_dirs:
+                raise
+        self.prepare()
+        return self._open(name)
+
+    def _open(self, name):
+        try:
+            return gocept.filestore.space.Space(self.path, name, self.durable)
+        except FileNotFoundError:
+            raise gocept.filestore.interfaces.NotPrepared(
+                name, self.path, 'prepare() makes it') from None
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                raise in_the_way(self._path_of(name), self.path) from None
+            raise
+
+    def _sync(self, path):
+        if self.durable:
+            sync(path)
+
+
+def sync(path):
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def parent(path):
+    return os.path.dirname(os.path.abspath(path))
+
+
+def missing_parents(path):
+    """Return the directories above the path that are not there, top first."""
+    result = []
+    path = parent(path)
+    while not os.path.lexists(path):
+        result.insert(0, path)
+        path = os.path.dirname(path)
+    return result if os.path.isdir(path) else [path] + result
+
+
+def make(path, mode, store, status=os.lstat):
+    """Make a directory with the exact mode, unless it is there."""
+    try:
+        os.mkdir(path, 0o777 if mode is None else mode)
+    except FileExistsError:
+        if not is_directory(path, status):
+            raise in_the_way(path, store) from None
+        return
+    if mode is not None:
+        set_mode(path, mode)
+
+
+def set_mode(path, mode):
+    descriptor = os.open(path, gocept.filestore.space.DIRECTORY)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def is_directory(path, status):
+    try:
+        return stat.S_ISDIR(status(path).st_mode)
+    except FileNotFoundError:
+        return False  # a symbolic link that leads nowhere
+
+
+def in_the_way(path, store):
+    return gocept.filestore.interfaces.InTheWay(
+        path, store, 'it is in the way, because it is no directory')

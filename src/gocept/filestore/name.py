@@ -1,0 +1,62 @@
+import gocept.filestore.interfaces
+import itertools
+import os
+import time
+
+
+LONGEST = 255  # bytes, NAME_MAX of Linux
+COUNTER = itertools.count(1)
+# maildir(5) asks for these two to be replaced.
+HOST = os.uname().nodename.replace('/', '\\057').replace(':', '\\072')
+
+
+def bare(path):
+    """Strip the leading elements of a path, as documented since 0.2."""
+    return os.path.basename(os.fspath(path))
+
+
+def check(filename, store):
+    """Return the name as a string; raise `InvalidName` for a bad one."""
+    name = os.fspath(filename)
+    reason = objection(name)
+    if reason:
+        raise gocept.filestore.interfaces.InvalidName(name, store, reason)
+    return name
+
+
+def objection(name):
+    if not isinstance(name, str):
+        raise TypeError('a file name is a string, not %r' % (name,))
+    if not name:
+        return 'it is empty'
+    if '/' in name:
+        return 'it contains a separator'
+    if '\0' in name:
+        return 'it contains a NUL byte'
+    if name[0] == '.':
+        return 'it begins with a dot'
+    return None if name.isascii() and len(name) <= LONGEST else too_long(name)
+
+
+def too_long(name):
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return 'it can not be encoded'
+    return 'it is longer than %s bytes' % LONGEST if size > LONGEST else None
+
+
+def unique(now=time.time_ns):
+    """Return a name that nobody else has, and that sorts by time.
+
+    The form is that of maildir(5).
+    """
+    seconds, rest = divmod(now(), 10 ** 9)
+    return (f'{seconds}.M{rest // 1000:06}P{os.getpid()}Q{next(COUNTER)}'
+            f'.{HOST}')
+
+
+def backup(name, number):
+    """Return the name of an older file, in the form of GNU cp --backup."""
+    suffix = b'.~%d~' % number
+    return os.fsdecode(os.fsencode(name)[:LONGEST - len(suffix)] + suffix)

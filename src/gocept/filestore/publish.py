@@ -1,0 +1,69 @@
+import contextlib
+import gocept.filestore.draft
+import gocept.filestore.interfaces
+import gocept.filestore.name
+import os
+import zope.interface
+
+
+@zope.interface.implementer(gocept.filestore.interfaces.IPublication)
+class Publication:
+    """A draft with a unique name, on its way to its own name in `new`."""
+
+    file = None
+
+    def __init__(self, layout, drafts, filename, mode='w', replace=False,
+                 text=(None, None, None), target='new', file_mode=None):
+        if 'w' not in mode:
+            raise ValueError(
+                'the mode to publish with is one of w, wb, w+ and w+b, not %r'
+                % mode)
+        self._layout = layout
+        self._drafts = drafts
+        self._draft = gocept.filestore.name.unique()
+        self.filename = self._draft if filename is None else filename
+        self._mode = mode
+        self._replace = replace
+        self._text = text
+        self._target = target
+        self._file_mode = file_mode
+
+    def __enter__(self):
+        if self.file is not None:
+            raise gocept.filestore.interfaces.Settled(
+                self.filename, self._layout.path, 'it was published before')
+        self._tmp = self._layout['tmp']
+        self._space = self._layout[self._target]
+        self.file = self._drafts.unique(
+            self._draft, self._mode, self._text, self._file_mode)
+        return self.file
+
+    def __exit__(self, kind, error, traceback):
+        if kind is not None:
+            return self._discard()
+        try:
+            self._publish()
+        except BaseException:
+            self._discard()
+            raise
+
+    def _publish(self):
+        self._write_out()
+        self._tmp.move(self._draft, self._space, self.filename, self._replace)
+        self._space.sync()
+
+    def _write_out(self):
+        if self._layout.durable and not self.file.closed:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+        elif self._layout.durable:
+            self._tmp.sync_file(self._draft)
+        self.file.close()
+
+    def _discard(self):
+        # Another error is on its way already. ValueError: the file was
+        # detached from its buffer.
+        with contextlib.suppress(OSError, ValueError):
+            self.file.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._tmp.remove(self._draft)

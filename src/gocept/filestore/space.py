@@ -1,0 +1,175 @@
+import errno
+import gocept.filestore.interfaces
+import gocept.filestore.move
+import os
+import stat
+
+
+DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Never follow a link, never wait for the other end of a pipe, never make a
+# terminal our own.
+SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# What a file system answers for a file that is not there (any more).
+# GlusterFS says ESTALE.
+GONE = (errno.ENOENT, errno.ESTALE)
+SPECIAL = {
+    errno.ELOOP: 'it is a symbolic link',
+    errno.ENXIO: 'it is a pipe, a socket or a device',
+    errno.EISDIR: 'it is a directory'}
+
+
+class Space:
+    """A directory of a store, held open so that nobody can exchange it."""
+
+    def __init__(self, store, name, durable=True):
+        self.store = store
+        self.name = name
+        self.durable = durable
+        self.path = os.path.join(store, name)
+        self.descriptor = os.open(self.path, DIRECTORY)
+        self._identity = identity(os.fstat(self.descriptor))
+
+    def __del__(self, close=os.close):
+        if hasattr(self, 'descriptor'):
+            close(self.descriptor)
+
+    def is_current(self):
+        """Tell whether the path still leads here.
+
+        No other directory can have our inode as long as we hold it open.
+        """
+        try:
+            return identity(os.lstat(self.path)) == self._identity
+        except OSError:
+            return False
+
+    def create(self, filename, flags, mode=None):
+        """Create a file that is not there yet, with the exact mode.
+
+        Return its descriptor.
+        """
+        flags = flags & ~os.O_TRUNC | os.O_CREAT | os.O_EXCL
+        if mode is None:
+            return self.open(filename, flags)
+        descriptor = self.open(filename, flags, mode)
+        os.fchmod(descriptor, mode)
+        return descriptor
+
+    def open(self, filename, flags=os.O_RDONLY, mode=0o666):
+        """Open a regular file and return its descriptor."""
+        try:
+            descriptor = os.open(
+                filename, flags | SAFE, mode, dir_fd=self.descriptor)
+        except OSError as error:
+            raise self.explained(error, filename) from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise self.not_regular(filename, 'it is no regular file')
+        return descriptor
+
+    def stat(self, filename):
+        """Return the status of what has this name, or None."""
+        try:
+            return os.stat(
+                filename, dir_fd=self.descriptor, follow_symlinks=False)
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise self.explained(error, filename) from None
+
+    def check(self, filename):
+        """Raise an error unless there is a regular file of this name."""
+        status = self.stat(filename)
+        if status is None:
+            raise self.no_such_file(filename)
+        if not stat.S_ISREG(status.st_mode):
+            raise self.not_regular(filename, 'it is no regular file')
+
+    def remove(self, filename):
+        try:
+            os.unlink(filename, dir_fd=self.descriptor)
+        except OSError as error:
+            raise self.explained(error, filename) from None
+
+    def inode(self, filename):
+        """Return the inode that a fresh listing gives for a name, or None."""
+        for entry in self.entries():
+            if entry.name == filename:
+                return entry.inode()
+
+    def entries(self):
+        """Yield the entries of a fresh listing that are regular files.
+
+        It opens the directory anew: a descriptor that threads or forked
+        processes share has one position for all of them.
+        """
+        descriptor = os.open('.', DIRECTORY, dir_fd=self.descriptor)
+        try:
+            with os.scandir(descriptor) as entries:
+                for entry in entries:
+                    if entry.name[0] != '.' and is_file(entry):
+                        yield entry
+        finally:
+            os.close(descriptor)
+
+    def move(self, filename, target, new_name=None, replace=False):
+        """Move a file into another space."""
+        new_name = new_name or filename
+        verb = (gocept.filestore.move.replace if replace
+                else gocept.filestore.move.move)
+        try:
+            verb(self.descriptor, filename, target.descriptor, new_name,
+                 self.durable)
+        except (FileExistsError, IsADirectoryError) as error:
+            raise target.explained(error, new_name) from None
+        except OSError as error:
+            raise self.explained(error, filename) from None
+
+    def sync_file(self, filename):
+        """Bring a file to the disk, if the store is durable."""
+        if not self.durable:
+            return
+        descriptor = self.open(filename)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def sync(self):
+        """Bring to the disk which names are here, if the store is durable."""
+        if self.durable:
+            os.fsync(self.descriptor)
+
+    def explained(self, error, filename):
+        """Return the error to raise for one that the disk gave."""
+        if isinstance(error, gocept.filestore.interfaces.FileStoreError):
+            return error
+        if error.errno in GONE:
+            return self.no_such_file(filename)
+        if error.errno == errno.EEXIST:
+            return gocept.filestore.interfaces.NameTaken(
+                filename, self.store, 'there is one in %r' % self.name)
+        if error.errno in SPECIAL:
+            return self.not_regular(filename, SPECIAL[error.errno])
+        error.filename = os.path.join(self.path, filename)
+        error.filename2 = None
+        return error
+
+    def no_such_file(self, filename):
+        return gocept.filestore.interfaces.NoSuchFile(
+            filename, self.store, 'there is none in %r' % self.name)
+
+    def not_regular(self, filename, reason):
+        return gocept.filestore.interfaces.NotRegular(
+            filename, self.store, '%s, in %r' % (reason, self.name))
+
+
+def identity(status):
+    return status.st_dev, status.st_ino
+
+
+def is_file(entry):
+    try:
+        return entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False  # gone before a file system without types was asked

@@ -1,0 +1,60 @@
+import os
+
+
+def ls(*path):
+    """Print the names in a directory, sorted, one to a line."""
+    for name in sorted(os.listdir(os.path.join(*path))):
+        print(name)
+
+
+def cat(*path):
+    """Print a text file."""
+    with open(os.path.join(*path), encoding='utf-8') as file:
+        print(file.read())
+
+
+def python(program):
+    """Run a program in a new process, and print how it ended."""
+    import subprocess
+    import sys
+    print(subprocess.run([sys.executable, '-c', program]).returncode)
+
+
+def sh(line):
+    """Run a line in the shell; print what it says, and a bad exit status."""
+    import subprocess
+    import sys
+    result = subprocess.run(
+        'filestore() { %s -m gocept.filestore.cli "$@"; }\n%s' % (
+            sys.executable, line),
+        shell=True, text=True, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    print(result.stdout, end='')
+    if result.returncode:
+        print('exit status', result.returncode)
+
+
+def tick(directory):
+    """Wait until the clock of the file system has gone on."""
+    import tempfile
+    with tempfile.TemporaryFile(dir=directory) as file:
+        begin = os.fstat(file.fileno()).st_ctime_ns
+        while os.fstat(file.fileno()).st_ctime_ns == begin:
+            os.fchmod(file.fileno(), 0o600)
+
+
+def set_up(test):
+    """Give a story a fresh working directory, and helpers to look at it."""
+    import sys
+    import unittest.mock
+    import zope.testing.setupstack
+    zope.testing.setupstack.setUpDirectory(test)
+    # Programs that a story runs find the packages which it finds.
+    zope.testing.setupstack.context_manager(test, unittest.mock.patch.dict(
+        os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))))
+    test.globs.update(ls=ls, cat=cat, python=python, sh=sh, tick=tick)
+
+
+def tear_down(test):
+    import zope.testing.setupstack
+    zope.testing.setupstack.tearDown(test)

@@ -1,0 +1,33 @@
+import doctest
+import gocept.filestore.testing
+import importlib.resources
+import pathlib
+import unittest
+
+
+PACKAGE = importlib.resources.files('gocept.filestore')
+
+
+def stories():
+    """Return the paths of all stories that the package carries."""
+    return sorted(
+        str(file) for file in PACKAGE.iterdir() if file.suffix == '.txt')
+
+
+def front_page():
+    """Return the path of the README of a checkout, if this is one."""
+    readme = pathlib.Path(str(PACKAGE)).parents[2] / 'README.txt'
+    return [str(readme)] if readme.is_file() else []
+
+
+def test_suite():
+    suite = unittest.TestSuite()
+    for story in front_page() + stories():
+        suite.addTest(doctest.DocFileSuite(
+            story,
+            module_relative=False,
+            encoding='utf-8',
+            setUp=gocept.filestore.testing.set_up,
+            tearDown=gocept.filestore.testing.tear_down,
+            optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE))
+    return suite

@@ -1,0 +1,83 @@
+import gocept.filestore.filestore
+import gocept.filestore.interfaces
+import os
+import zope.component.zcml
+import zope.configuration.fields
+import zope.interface
+import zope.schema
+import zope.schema.interfaces
+
+
+class Mode(zope.schema.Int):
+    """Permission bits, written in octal as for chmod."""
+
+    def fromUnicode(self, value):
+        try:
+            mode = int(value, 8)
+        except ValueError:
+            error = zope.schema.interfaces.InvalidValue(
+                'a mode is an octal number like 660, not %r' % value)
+            raise error.with_field_and_value(self, value) from None
+        self.validate(mode)
+        return mode
+
+
+class IStoreDirective(zope.interface.Interface):
+    """Register a file store as an `IFileStore` utility."""
+
+    name = zope.schema.TextLine(
+        title='The name of the utility',
+        required=False,
+        default='')
+
+    path = zope.configuration.fields.Path(
+        title='The directory of the store',
+        description='~ and $VARIABLES are expanded; a relative path starts at '
+                    'the package of this configuration file.')
+
+    durable = zope.configuration.fields.Bool(
+        title='Whether published files survive a power cut',
+        required=False,
+        default=True)
+
+    prepare = zope.configuration.fields.Bool(
+        title='Whether the directories are made when the store is first used',
+        description='Say no if the directory is a mount point, so that '
+                    'nothing is written below it while it is not mounted.',
+        required=False,
+        default=True)
+
+    file_mode = Mode(
+        title='The exact mode of files, in octal',
+        description='Without it the umask counts.',
+        required=False,
+        min=0,
+        max=0o7777)
+
+    directory_mode = Mode(
+        title='The exact mode of directories, in octal',
+        description='Without it the umask counts.',
+        required=False,
+        min=0,
+        max=0o7777)
+
+
+def store(_context, path, name='', durable=True, prepare=True,
+          file_mode=None, directory_mode=None):
+    zope.component.zcml.utility(
+        _context,
+        provides=gocept.filestore.interfaces.IFileStore,
+        component=gocept.filestore.filestore.FileStore(
+            path, durable, file_mode, directory_mode, prepare),
+        name=name)
+
+
+def default():
+    """Return the store that is there without being configured.
+
+    It makes its directories when it is first used.
+    """
+    path = os.environ.get('GOCEPT_FILESTORE') or os.path.join(
+        'var', 'filestore')
+    return gocept.filestore.filestore.FileStore(
+        os.path.abspath(path), prepare=True)
