@@ -2,6 +2,7 @@ import contextlib
 import gocept.filestore.draft
 import gocept.filestore.interfaces
 import gocept.filestore.name
+import io
 import itertools
 import os
 import warnings
@@ -17,6 +18,7 @@ class Claim:
         self._attempts = attempts
         self._work = work
         self._held = held
+        self._unread = True
         self.filename = filename
         self.attempt = attempt
 
@@ -44,7 +46,7 @@ class Claim:
 
     @property
     def path(self):
-        return os.path.join(self._work.path, self.filename)
+        return self._work.path_of(self.filename)
 
     def fileno(self):
         self._check()
@@ -56,9 +58,14 @@ class Claim:
             raise ValueError('the mode to read with is r or rb, not %r' % mode)
         text = gocept.filestore.draft.text_options(
             mode, encoding, errors, newline)
-        return open(self.path, mode, -1, *text, opener=self._opener)
+        return open(
+            self._descriptor(), mode, io.DEFAULT_BUFFER_SIZE, *text)
 
-    def _opener(self, path, flags):
+    def _descriptor(self):
+        """Return a descriptor whose position nobody else moves."""
+        if self._unread:
+            self._unread = False
+            return os.dup(self._held.descriptor)
         return self._work.open(self.filename)
 
     def finish(self, keep=True):
@@ -66,32 +73,37 @@ class Claim:
         if keep:
             self._keep()
         else:
-            with contextlib.suppress(FileNotFoundError):
-                self._work.remove(self.filename)
+            self._remove()
         if self.attempt > 1:
-            self._attempts.forget(self.filename, self._held.inode)
+            self._attempts.forget(self.filename, self._held.status.st_ino)
         self._let_go() if keep else self._drop()
+
+    def _remove(self):
+        try:
+            self._work.remove(self.filename)
+        except FileNotFoundError:
+            pass  # GlusterFS says so to the process that has removed it
 
     def _keep(self):
         """Move to `cur`, and never replace: a done file may just go."""
         cur = self._layout['cur']
         while True:
             try:
-                return self._work.move(self.filename, cur)
+                return self._work.move(self.filename, cur, self.filename)
             except gocept.filestore.interfaces.NameTaken:
                 with contextlib.suppress(FileNotFoundError):
                     cur.remove(self.filename)
 
     def fail(self, error):
         self._check()
-        self._attempts.add(self.filename, self._held.inode, 'failed', error)
+        self._attempts.add(self.filename, self._held.status.st_ino, 'failed', error)
         self._give_up(self._layout.made('failed'))
         self._let_go()
 
     def _give_up(self, failed):
         while True:
             try:
-                return self._work.move(self.filename, failed)
+                return self._work.move(self.filename, failed, self.filename)
             except gocept.filestore.interfaces.NameTaken:
                 self._number_older(failed)
 
@@ -110,12 +122,13 @@ class Claim:
         self._check()
         if self.attempt > 1 or not self._back_to_new():
             self._attempts.add(
-                self.filename, self._held.inode, 'released')
+                self.filename, self._held.status.st_ino, 'released')
         self._let_go()
 
     def _back_to_new(self):
         try:
-            self._work.move(self.filename, self._layout['new'])
+            self._work.move(
+                self.filename, self._layout['new'], self.filename)
         except gocept.filestore.interfaces.NameTaken:
             return False
         return True

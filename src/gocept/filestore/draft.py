@@ -11,18 +11,16 @@ class Drafts:
         self._layout = layout
         self._file_mode = file_mode
 
-    def unique(self, filename, mode, text, file_mode=None):
+    def unique(self, tmp, filename, mode, text, file_mode=None):
         """Open a draft whose name nobody else has."""
-        tmp = self._layout['tmp']
-        if file_mode is None:
-            file_mode = self._file_mode
-
-        def opener(path, flags):
-            descriptor = tmp.create(filename, flags, file_mode)
-            gocept.filestore.lock.lock(descriptor)
-            return descriptor
-
-        return opened(tmp, filename, mode, text, opener)
+        descriptor = tmp.create(
+            filename, os.O_RDWR if '+' in mode else os.O_WRONLY,
+            self._file_mode if file_mode is None else file_mode)
+        gocept.filestore.lock.lock(descriptor)
+        file = open(descriptor, mode, io.DEFAULT_BUFFER_SIZE, *text)
+        raw = file.raw if 'b' in mode else file.buffer.raw
+        raw.name = tmp.path_of(filename)
+        return file
 
     def named(self, filename, mode, text):
         """Open a draft whose name another process may use, too."""
@@ -31,7 +29,8 @@ class Drafts:
         def opener(path, flags):
             return locked(tmp, filename, self._open(tmp, filename, flags))
 
-        return opened(tmp, filename, mode, text, opener)
+        return open(
+            tmp.path_of(filename), mode, -1, *text, opener=opener)
 
     def _open(self, tmp, filename, flags):
         if not flags & os.O_CREAT:
@@ -55,11 +54,6 @@ def text_options(mode, encoding, errors, newline):
     if options != ('utf-8', None, None):
         io.TextIOWrapper(io.BytesIO(), *options)
     return options
-
-
-def opened(tmp, filename, mode, text, opener):
-    path = os.path.join(tmp.path, filename)
-    return open(path, mode, -1, *text, opener=opener)
 
 
 def existing(tmp, filename, flags):

@@ -52,9 +52,9 @@ class FileStore:
         source = self._source(filename, source, 'work')
         destination = self._destination(destination).name
         gocept.filestore.copy.copy(
-            source, filename, self._publication(
-                filename, 'wb', replace, target=destination,
-                file_mode=0o600))
+            source, filename, gocept.filestore.publish.Publication(
+                self._layout, self._drafts, filename, 'wb', replace,
+                target=destination, file_mode=0o600))
 
     def move(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
@@ -63,7 +63,8 @@ class FileStore:
         source.check(filename)
         if source.name == 'tmp':
             source.sync_file(filename)
-        source.move(filename, destination, replace=replace)
+        move = source.replace if replace else source.move
+        move(filename, destination, filename)
         if source.name == 'tmp':
             destination.sync()
 
@@ -83,17 +84,14 @@ class FileStore:
             mode, encoding, errors, newline)
         if filename is not None:
             filename = self._checked(filename)
-        return self._publication(filename, mode, replace, text)
+        return gocept.filestore.publish.Publication(
+            self._layout, self._drafts, filename, mode, replace, text)
 
     def claim(self):
         return self._queue.claim()
 
     def claims(self):
         return iter(self._queue.claim, None)
-
-    def _publication(self, *args, **kw):
-        return gocept.filestore.publish.Publication(
-            self._layout, self._drafts, *args, **kw)
 
     def _checked(self, filename):
         return gocept.filestore.name.check(filename, self.path)

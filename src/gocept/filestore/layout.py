@@ -3,27 +3,47 @@ import gocept.filestore.interfaces
 import gocept.filestore.space
 import os
 import stat
+import time
 
 
 class Layout:
     """The spaces of one store: where they lie, and how they are made."""
 
     on_first_use = ('work', 'failed', 'attempts')
+    interval = 0.1  # seconds between two looks
 
-    def __init__(self, path, sub_dirs, durable, directory_mode, prepare):
+    def __init__(self, path, sub_dirs, durable, directory_mode, prepare,
+                 now=time.monotonic):
         self.path = path
         self.sub_dirs = sub_dirs
         self.durable = durable
         self._directory_mode = directory_mode
         self._prepare = prepare
         self._spaces = {}
+        self._now = now
+        self._look_at = now()
 
     def __getitem__(self, name):
         """Return the space; raise `NotPrepared` if it is not there."""
         space = self._spaces.get(name)
-        if space is None or not space.is_current():
+        if space is not None and not space.is_current():
+            self._spaces.clear()  # most likely the others have gone as well
+            space = None
+        if space is None:
             space = self._spaces[name] = self._opened(name)
         return space
+
+    def recent(self, name):
+        """Return a space that was looked at a moment ago.
+
+        A look costs as much as writing a small file. Whoever exchanges the
+        directory of a store meets writers who have just begun in any case.
+        """
+        now = self._now()
+        if now >= self._look_at:
+            self._look_at = now + self.interval
+            return self[name]
+        return self._spaces.get(name) or self[name]
 
     def get(self, name):
         """Return a space, or None if it is made on first use and was not."""
@@ -49,6 +69,7 @@ class Layout:
         return space
 
     def prepare(self):
+        self._look_at = self._now()
         for directory in missing_parents(self.path):
             make(directory, None, self.path)
             self._sync(parent(directory))

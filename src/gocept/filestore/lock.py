@@ -8,6 +8,7 @@ import stat
 GONE = gocept.filestore.space.GONE
 # ELOOP, ENXIO: a link or a socket has taken the place of the file.
 NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO)
+READ = os.O_RDONLY | gocept.filestore.space.SAFE
 REFUSED = GONE + (errno.EAGAIN,)
 
 
@@ -33,44 +34,41 @@ def hold(space, filename):
     is no regular file.
     """
     try:
-        held = Held(os.open(
-            filename, os.O_RDONLY | gocept.filestore.space.SAFE,
-            dir_fd=space.descriptor))
+        descriptor = os.open(filename, READ, dir_fd=space.descriptor)
     except OSError as error:
         if error.errno in NOT_OURS:
             return None
         raise space.explained(error, filename) from None
-    return held if held.acquire() else None
+    if lock(descriptor):
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            return Held(descriptor, status)
+    close(descriptor)
+
+
+def close(descriptor, close=os.close):
+    try:
+        close(descriptor)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
 
 
 class Held:
     """A file that this process holds open, and locked."""
 
-    def __init__(self, descriptor):
+    def __init__(self, descriptor, status):
         self.descriptor = descriptor
+        self.status = status
 
     def __del__(self):
-        self.close()
-
-    def acquire(self):
-        """Lock the file; tell whether that worked and it is a regular one."""
-        if not lock(self.descriptor):
-            return False
-        status = os.fstat(self.descriptor)
-        self.inode = status.st_ino
-        self.links = status.st_nlink
-        return stat.S_ISREG(status.st_mode)
+        if self.descriptor is not None:
+            self.close()
 
     def unlock(self):
         """Let go at once, also if a forked child shares the descriptor."""
         fcntl.flock(self.descriptor, fcntl.LOCK_UN)
 
-    def close(self, close=os.close):
+    def close(self):
         descriptor, self.descriptor = self.descriptor, None
-        if descriptor is None:
-            return
-        try:
-            close(descriptor)
-        except OSError as error:
-            if error.errno not in GONE:
-                raise
+        close(descriptor)

@@ -14,9 +14,6 @@ def missing(*args):
 
 
 renameat2 = getattr(ctypes.CDLL(None, use_errno=True), 'renameat2', missing)
-renameat2.argtypes = (
-    ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p,
-    ctypes.c_uint)
 
 
 def move(source, name, target, new_name, durable=True, rename=renameat2):
@@ -25,8 +22,9 @@ def move(source, name, target, new_name, durable=True, rename=renameat2):
     Raises `FileExistsError` if the new name is taken, `FileNotFoundError` if
     the file is not there.
     """
-    if not rename(source, os.fsencode(name), target, os.fsencode(new_name),
-                  RENAME_NOREPLACE):
+    old = os.fsencode(name)
+    new = old if new_name is name else os.fsencode(new_name)
+    if not rename(source, old, target, new, RENAME_NOREPLACE):
         return
     number = ctypes.get_errno()
     if number not in UNSUPPORTED:

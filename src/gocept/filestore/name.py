@@ -51,8 +51,8 @@ def unique(now=time.time_ns):
 
     The form is that of maildir(5).
     """
-    seconds, rest = divmod(now(), 10 ** 9)
-    return (f'{seconds}.M{rest // 1000:06}P{os.getpid()}Q{next(COUNTER)}'
+    time = str(now())  # nanoseconds
+    return (f'{time[:-9]}.M{time[-9:-3]}P{os.getpid()}Q{next(COUNTER)}'
             f'.{HOST}')
 
 

@@ -32,10 +32,15 @@ class Publication:
         if self.file is not None:
             raise gocept.filestore.interfaces.Settled(
                 self.filename, self._layout.path, 'it was published before')
-        self._tmp = self._layout['tmp']
-        self._space = self._layout[self._target]
+        try:
+            return self._open(self._layout.recent)
+        except FileNotFoundError:
+            return self._open(self._layout.__getitem__)
+
+    def _open(self, find):
+        self._space, self._tmp = find(self._target), find('tmp')
         self.file = self._drafts.unique(
-            self._draft, self._mode, self._text, self._file_mode)
+            self._tmp, self._draft, self._mode, self._text, self._file_mode)
         return self.file
 
     def __exit__(self, kind, error, traceback):
@@ -49,8 +54,18 @@ class Publication:
 
     def _publish(self):
         self._write_out()
-        self._tmp.move(self._draft, self._space, self.filename, self._replace)
+        try:
+            self._move()
+        except FileNotFoundError:
+            if self._space.is_current():
+                raise
+            self._space = self._layout[self._target]
+            self._move()
         self._space.sync()
+
+    def _move(self):
+        move = self._tmp.replace if self._replace else self._tmp.move
+        move(self._draft, self._space, self.filename)
 
     def _write_out(self):
         if self._layout.durable and not self.file.closed:

@@ -16,29 +16,28 @@ class Queue:
         self._attempts = attempts
         self._now = now
         self._look_at = now()
-        self._waiting = collections.deque()
+        self._listing = Listing()
 
     def claim(self):
         claim = None
         if self._now() >= self._look_at:
             claim = self._abandoned()
-        return claim or self._first([]) or self._afresh()
+        return claim or self._first(self._listing, []) or self._afresh()
 
     def _afresh(self):
         """Claim from a new listing, or raise what forbids it."""
         forbidden = []
-        self._waiting = collections.deque(oldest_first(self._layout['new']))
+        listing = self._listing = Listing(self._layout['new'])
         # In this order, a file whose process dies meanwhile is found.
-        claim = self._first(forbidden) or self._abandoned()
+        claim = self._first(listing, forbidden) or self._abandoned()
         if claim is None and forbidden:
             raise forbidden[0]
         return claim
 
-    def _first(self, forbidden):
-        waiting = self._waiting
-        while waiting:
+    def _first(self, listing, forbidden):
+        while listing.filenames:
             try:
-                claim = self._take(waiting.popleft())
+                claim = self._take(listing, listing.filenames.popleft())
             except IndexError:
                 return None  # another thread took the last one
             except PermissionError as error:
@@ -47,21 +46,21 @@ class Queue:
             if claim is not None:
                 return claim
 
-    def _take(self, filename):
+    def _take(self, listing, filename):
         """Claim a file that waits, or return None."""
-        new, work = self._layout['new'], self._layout.made('work')
-        held = gocept.filestore.lock.hold(new, filename)
+        work = listing.work = listing.work or self._layout.made('work')
+        held = gocept.filestore.lock.hold(listing.new, filename)
         if held is None:
             return None
         try:
-            new.move(filename, work)
+            listing.new.move(filename, work, filename)
         except (FileNotFoundError, FileExistsError):
             return None
         found = work.stat(filename)
-        if found and found.st_ino == held.inode:
-            return self._claim(work, filename, held, 1)
+        if found and found.st_ino == held.status.st_ino:
+            return self._claim(work, filename, held)
         # A newer file has just replaced the one that we locked.
-        return self._take_over(work, filename, lambda *args: 1)
+        return self._take_over(work, filename, resume=lambda *args: 1)
 
     def _abandoned(self):
         """Claim a file in `work` whose process has died, or return None."""
@@ -81,18 +80,18 @@ class Queue:
         has just finished; the listing does not.
         """
         held = gocept.filestore.lock.hold(work, filename)
-        if held is None or work.inode(filename) != held.inode:
+        if held is None or work.inode(filename) != held.status.st_ino:
             return None
-        if held.links > 1 and self._is_elsewhere(filename, held):
+        if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
             return self._undo(work, filename, held)
-        attempt = resume(filename, held.inode)
-        return self._claim(work, filename, held, attempt)
+        return self._claim(
+            work, filename, held, resume(filename, held.status.st_ino))
 
     def _is_elsewhere(self, filename, held):
         """Tell whether a crash inside a move left the file with two names."""
         spaces = filter(None, map(self._layout.get, ('new', 'cur', 'failed')))
         found = filter(None, (space.stat(filename) for space in spaces))
-        return held.inode in [status.st_ino for status in found]
+        return held.status.st_ino in [status.st_ino for status in found]
 
     def _undo(self, work, filename, held):
         """Remove the name in `work`, which only the owner of the lock may.
@@ -101,11 +100,21 @@ class Queue:
         """
         work.remove(filename)
         held.close()
-        return self._take(filename)
+        return self._take(Listing(self._layout['new']), filename)
 
-    def _claim(self, work, filename, held, attempt):
+    def _claim(self, work, filename, held, attempt=1):
         return gocept.filestore.claim.Claim(
             self._layout, self._attempts, work, filename, held, attempt)
+
+
+class Listing:
+    """What waited in `new` at one moment, and where it goes."""
+
+    work = None
+
+    def __init__(self, new=None):
+        self.new = new
+        self.filenames = collections.deque(oldest_first(new) if new else ())
 
 
 def oldest_first(space):
@@ -113,13 +122,12 @@ def oldest_first(space):
 
     The move that brought a file has set its ctime, on every file system.
     """
-    return [name for ctime, name in sorted(ages(space))]
+    arrivals = [(arrival(entry), entry.name) for entry in space.entries()]
+    return [name for ctime, name in sorted(arrivals)]
 
 
-def ages(space):
-    for entry in space.entries():
-        try:
-            yield entry.stat(follow_symlinks=False).st_ctime_ns, entry.name
-        except OSError as error:
-            if error.errno not in gocept.filestore.space.GONE:
-                raise
+def arrival(entry):
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except OSError:
+        return 0  # it has gone meanwhile, as whoever claims it will see

@@ -6,6 +6,7 @@ import stat
 
 
 DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Never follow a link, never wait for the other end of a pipe, never make a
 # terminal our own.
 SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -27,11 +28,14 @@ class Space:
         self.durable = durable
         self.path = os.path.join(store, name)
         self.descriptor = os.open(self.path, DIRECTORY)
-        self._identity = identity(os.fstat(self.descriptor))
+        self._status = os.fstat(self.descriptor)
 
     def __del__(self, close=os.close):
         if hasattr(self, 'descriptor'):
             close(self.descriptor)
+
+    def path_of(self, filename):
+        return f'{self.path}/{filename}'
 
     def is_current(self):
         """Tell whether the path still leads here.
@@ -39,7 +43,7 @@ class Space:
         No other directory can have our inode as long as we hold it open.
         """
         try:
-            return identity(os.lstat(self.path)) == self._identity
+            return os.path.samestat(os.lstat(self.path), self._status)
         except OSError:
             return False
 
@@ -48,18 +52,21 @@ class Space:
 
         Return its descriptor.
         """
-        flags = flags & ~os.O_TRUNC | os.O_CREAT | os.O_EXCL
-        if mode is None:
-            return self.open(filename, flags)
-        descriptor = self.open(filename, flags, mode)
-        os.fchmod(descriptor, mode)
+        try:
+            descriptor = os.open(
+                filename, flags & ~os.O_TRUNC | NEW,
+                0o666 if mode is None else mode, dir_fd=self.descriptor)
+        except OSError as error:
+            raise self.explained(error, filename) from None
+        if mode is not None:
+            os.fchmod(descriptor, mode)
         return descriptor
 
-    def open(self, filename, flags=os.O_RDONLY, mode=0o666):
+    def open(self, filename, flags=os.O_RDONLY):
         """Open a regular file and return its descriptor."""
         try:
             descriptor = os.open(
-                filename, flags | SAFE, mode, dir_fd=self.descriptor)
+                filename, flags | SAFE, dir_fd=self.descriptor)
         except OSError as error:
             raise self.explained(error, filename) from None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -112,18 +119,20 @@ class Space:
         finally:
             os.close(descriptor)
 
-    def move(self, filename, target, new_name=None, replace=False):
+    def move(self, filename, target, new_name,
+             move=gocept.filestore.move.move):
         """Move a file into another space."""
-        new_name = new_name or filename
-        verb = (gocept.filestore.move.replace if replace
-                else gocept.filestore.move.move)
         try:
-            verb(self.descriptor, filename, target.descriptor, new_name,
+            move(self.descriptor, filename, target.descriptor, new_name,
                  self.durable)
         except (FileExistsError, IsADirectoryError) as error:
             raise target.explained(error, new_name) from None
         except OSError as error:
             raise self.explained(error, filename) from None
+
+    def replace(self, filename, target, new_name):
+        """Move a file into another space, and replace one that is there."""
+        self.move(filename, target, new_name, gocept.filestore.move.replace)
 
     def sync_file(self, filename):
         """Bring a file to the disk, if the store is durable."""
@@ -151,7 +160,7 @@ class Space:
                 filename, self.store, 'there is one in %r' % self.name)
         if error.errno in SPECIAL:
             return self.not_regular(filename, SPECIAL[error.errno])
-        error.filename = os.path.join(self.path, filename)
+        error.filename = self.path_of(filename)
         error.filename2 = None
         return error
 
@@ -162,10 +171,6 @@ class Space:
     def not_regular(self, filename, reason):
         return gocept.filestore.interfaces.NotRegular(
             filename, self.store, '%s, in %r' % (reason, self.name))
-
-
-def identity(status):
-    return status.st_dev, status.st_ino
 
 
 def is_file(entry):
