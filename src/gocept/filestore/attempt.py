@@ -1,3 +1,4 @@
+import contextlib
 import datetime
 import gocept.filestore.interfaces
 import gocept.filestore.name
@@ -18,15 +19,27 @@ class Attempts:
         self._file_mode = file_mode
 
     def events(self, filename, inode):
-        """Return the events of a file, oldest first."""
+        """Return the events of a file since it was published, in order.
+
+        Given up, a file may have been put back by hand; finished, its inode
+        may be that of another one.
+        """
         result = []
         for event in self._read(filename):
-            if event['inode'] != inode:
-                continue
-            result.append(event)
-            if event['event'] == 'finished':
-                result = []  # another file had this inode before
+            if event['inode'] == inode:
+                end = event['event'] in ('failed', 'finished')
+                result = [] if end else result + [event]
         return result
+
+    def names(self):
+        """Return the names of all files that have events."""
+        attempts = self._layout.get('attempts')
+        return {entry.name for entry in attempts.entries()} if attempts else ()
+
+    def number(self, filename, inode):
+        """Return the number of the next attempt."""
+        return 1 + sum(event['event'] == 'died'
+                       for event in self.events(filename, inode))
 
     def resume(self, filename, inode):
         """Write down that a file found in `work` is taken over.
@@ -37,8 +50,7 @@ class Attempts:
         events = self.events(filename, inode)
         released = events and events[-1]['event'] == 'released'
         self.add(filename, inode, 'resumed' if released else 'died')
-        return 2 - bool(released) + sum(
-            event['event'] == 'died' for event in events)
+        return self.number(filename, inode)
 
     def add(self, filename, inode, event, error=None, now=None):
         record = {
@@ -52,21 +64,19 @@ class Attempts:
 
     def forget(self, filename, inode):
         """Drop the events of a file that is done."""
-        if all(event['inode'] == inode for event in self._read(filename)):
-            self._layout['attempts'].remove(filename)
-        else:
-            self.add(filename, inode, 'finished')
+        if any(event['inode'] != inode for event in self._read(filename)):
+            return self.add(filename, inode, 'finished')
+        attempts = self._layout.get('attempts')
+        if attempts is not None:
+            with contextlib.suppress(FileNotFoundError):
+                attempts.remove(filename)
 
     def _read(self, filename):
         attempts = self._layout.get('attempts')
         if attempts is None or not attempts.stat(filename):
             return
-        with open(attempts.open(filename), encoding='utf-8') as lines:
-            for line in lines:
-                try:
-                    yield json.loads(line)
-                except ValueError:
-                    pass  # a full disk or a power cut has torn this line
+        with open(attempts.open(filename), 'rb') as lines:
+            yield from filter(None, map(parsed, lines))
 
     def _append(self, filename, line):
         attempts = self._layout.made('attempts')
@@ -93,6 +103,15 @@ def described(error):
     return {
         'error': '%s: %s' % (type(error).__name__, error),
         'traceback': ''.join(traceback.format_exception(error))}
+
+
+def parsed(line):
+    """Return an event, or None if a full disk or a power cut tore the line."""
+    try:
+        event = json.loads(line)
+        return event if {'event', 'inode'} <= set(event) else None
+    except (ValueError, TypeError):
+        return None
 
 
 def is_torn(lines):

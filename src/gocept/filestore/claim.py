@@ -3,22 +3,26 @@ import gocept.filestore.draft
 import gocept.filestore.interfaces
 import gocept.filestore.name
 import io
-import itertools
 import os
 import warnings
 import zope.interface
+
+
+MODES = ('r', 'rb', 'rt')
 
 
 @zope.interface.implementer(gocept.filestore.interfaces.IClaim)
 class Claim:
     """A file in `work` whose lock is ours."""
 
-    def __init__(self, layout, attempts, work, filename, held, attempt):
+    def __init__(self, layout, attempts, work, filename, held, attempt=1,
+                 has_events=False):
         self._layout = layout
         self._attempts = attempts
         self._work = work
         self._held = held
-        self._unread = True
+        self._has_events = has_events
+        self._is_shared = False
         self.filename = filename
         self.attempt = attempt
 
@@ -27,17 +31,21 @@ class Claim:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if self._held is None:
-            return
         try:
-            self._settle(error)
+            if self._is_open():
+                self._settle(error)
         finally:
-            self._drop()
+            self._let_go()
 
     def __del__(self):
-        if self._held is not None:
-            warnings.warn(
-                'dropped %r' % self, ResourceWarning, source=self)
+        is_open = self._is_open()
+        self._let_go()
+        if is_open:
+            warnings.warn('dropped %r' % self, ResourceWarning, source=self)
+
+    def _is_open(self):
+        """Tell whether we are to settle this claim; a forked child is not."""
+        return self._held is not None and self._held.is_ours()
 
     def __repr__(self):
         return '<%s.%s of %r, attempt %s>' % (
@@ -50,12 +58,14 @@ class Claim:
 
     def fileno(self):
         self._check()
+        self._is_shared = True
         return self._held.descriptor
 
     def open(self, mode='r', encoding=None, errors=None, newline=None):
         self._check()
-        if 'r' not in mode or '+' in mode:
-            raise ValueError('the mode to read with is r or rb, not %r' % mode)
+        if mode not in MODES:
+            raise ValueError('the mode to read with is one of %s, not %r'
+                             % (', '.join(MODES), mode))
         text = gocept.filestore.draft.text_options(
             mode, encoding, errors, newline)
         return open(
@@ -63,75 +73,65 @@ class Claim:
 
     def _descriptor(self):
         """Return a descriptor whose position nobody else moves."""
-        if self._unread:
-            self._unread = False
-            return os.dup(self._held.descriptor)
-        return self._work.open(self.filename)
+        if self._is_shared:
+            return self._work.open(self.filename)
+        self._is_shared = True
+        return os.dup(self._held.descriptor)
 
     def finish(self, keep=True):
         self._check()
+        if self._has_events:
+            self._attempts.forget(self.filename, self._inode)
         if keep:
-            self._keep()
+            self._move(self._layout['cur'], self._remove_older)
+            self._let_go()
         else:
             self._remove()
-        if self.attempt > 1:
-            self._attempts.forget(self.filename, self._held.status.st_ino)
-        self._let_go() if keep else self._drop()
 
     def _remove(self):
+        held, self._held = self._held, None
         try:
             self._work.remove(self.filename)
         except FileNotFoundError:
             pass  # GlusterFS says so to the process that has removed it
+        held.close()
 
-    def _keep(self):
-        """Move to `cur`, and never replace: a done file may just go."""
-        cur = self._layout['cur']
-        while True:
-            try:
-                return self._work.move(self.filename, cur, self.filename)
-            except gocept.filestore.interfaces.NameTaken:
-                with contextlib.suppress(FileNotFoundError):
-                    cur.remove(self.filename)
+    def _remove_older(self, cur):
+        with contextlib.suppress(FileNotFoundError):
+            cur.remove(self.filename)
 
     def fail(self, error):
         self._check()
-        self._attempts.add(self.filename, self._held.status.st_ino, 'failed', error)
-        self._give_up(self._layout.made('failed'))
+        failed = self._layout.made('failed')
+        self._attempts.add(self.filename, self._inode, 'failed', error)
+        self._move(failed, self._number_older)
         self._let_go()
 
-    def _give_up(self, failed):
-        while True:
-            try:
-                return self._work.move(self.filename, failed, self.filename)
-            except gocept.filestore.interfaces.NameTaken:
-                self._number_older(failed)
-
     def _number_older(self, failed):
-        for number in itertools.count(1):
+        number, done = 0, False
+        while not done:
+            number += 1
+            done = self._number(failed, gocept.filestore.name.backup(
+                self.filename, number))
+
+    def _number(self, failed, backup):
+        """Give the older file a number; tell whether its name is free now."""
+        with contextlib.suppress(FileNotFoundError):
             try:
-                return failed.move(
-                    self.filename, failed,
-                    gocept.filestore.name.backup(self.filename, number))
-            except FileNotFoundError:
-                return
+                failed.move(self.filename, failed, backup)
             except gocept.filestore.interfaces.NameTaken:
-                continue
+                if not failed.has_twins(self.filename, backup):
+                    return False
+                failed.remove(self.filename)
+        return True
 
     def release(self):
         self._check()
-        if self.attempt > 1 or not self._back_to_new():
-            self._attempts.add(
-                self.filename, self._held.status.st_ino, 'released')
-        self._let_go()
-
-    def _back_to_new(self):
         try:
-            self._work.move(
-                self.filename, self._layout['new'], self.filename)
+            self._move(self._layout['new'])
         except gocept.filestore.interfaces.NameTaken:
-            return False
-        return True
+            self._attempts.add(self.filename, self._inode, 'released')
+        self._let_go()
 
     def _settle(self, error):
         if error is None:
@@ -141,6 +141,28 @@ class Claim:
         else:
             self.release()
 
+    def _move(self, space, make_room=None):
+        """Move the file, and never replace; make room if there is none."""
+        while True:
+            try:
+                return self._work.move(self.filename, space, self.filename)
+            except gocept.filestore.interfaces.NameTaken:
+                if make_room is None:
+                    raise
+                make_room(space)
+            except gocept.filestore.interfaces.NoSuchFile:
+                self._forsake()
+                raise
+
+    def _forsake(self):
+        """Somebody has taken the file away by hand."""
+        self._attempts.forget(self.filename, self._inode)
+        self._let_go()
+
+    @property
+    def _inode(self):
+        return self._held.status.st_ino
+
     def _check(self):
         if self._held is None:
             raise gocept.filestore.interfaces.Settled(
@@ -148,10 +170,6 @@ class Claim:
                 'this claim was settled before')
 
     def _let_go(self):
-        self._held.unlock()
-        self._drop()
-
-    def _drop(self):
         held, self._held = self._held, None
         if held is not None:
-            held.close()
+            held.release()

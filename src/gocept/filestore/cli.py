@@ -1,29 +1,14 @@
 import click
-import errno
+import gocept.filestore.argument
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.run
+import gocept.filestore.source
 import gocept.filestore.terminal
 import os
 import shutil
 import signal
-import stat
 import sys
-
-
-SPACE = click.Choice(['tmp', 'new', 'cur', 'failed'])
-
-
-class Mode(click.ParamType):
-    """Permission bits in octal, as for chmod."""
-
-    name = 'mode'
-
-    def convert(self, value, parameter, context):
-        try:
-            return int(value, 8)
-        except ValueError:
-            self.fail('%r is no octal number like 660' % value)
 
 
 @click.group(no_args_is_help=False)
@@ -37,8 +22,9 @@ def filestore():
 
 
 @filestore.command()
-@click.argument('store')
-@click.option('-m', '--mode', type=Mode(), help='Mode of the directories.')
+@gocept.filestore.argument.STORE
+@click.option('-m', '--mode', type=gocept.filestore.argument.Mode(),
+              help='Mode of the directories.')
 def prepare(store, mode):
     """Make the directories of a store."""
     gocept.filestore.filestore.FileStore(store, directory_mode=mode).prepare()
@@ -46,54 +32,54 @@ def prepare(store, mode):
 
 
 @filestore.command()
-@click.argument('store')
+@gocept.filestore.argument.STORE
 @click.argument('files', metavar='FILE...', nargs=-1, required=True)
 @click.option('--name', help='Name in the store, for a single FILE.')
 @click.option('--replace', is_flag=True, help='Replace a file that waits.')
-@click.option('-m', '--mode', type=Mode(), help='Mode of the files.')
+@click.option('-m', '--mode', type=gocept.filestore.argument.Mode(),
+              help='Mode of the files.')
 def publish(store, files, name, replace, mode):
     """Publish copies of files, or standard input for a "-".
 
     Without a name, standard input gets a unique one. The store is made if it
     is not there.
     """
-    if name and len(files) > 1:
+    if name is not None and len(files) > 1:
         raise click.UsageError('--name goes with a single FILE')
     target = gocept.filestore.filestore.FileStore(store, file_mode=mode)
     make(target)
 
     def publish_one(file):
-        with opened(file) as source:
-            target_name = name or named(file)
-            with target.publish(target_name, 'wb', replace) as draft:
+        filename = gocept.filestore.source.name(file) if name is None else name
+        with gocept.filestore.source.opened(file) as source:
+            with target.publish(filename, 'wb', replace) as draft:
                 if mode is None:
-                    restrict(draft, source)
+                    gocept.filestore.source.restrict(draft, source)
                 shutil.copyfileobj(source, draft)
 
     gocept.filestore.terminal.each(files, publish_one, 'published')
 
 
 @filestore.command(name='list')
-@click.argument('store')
+@gocept.filestore.argument.STORE
 @click.argument(
     'space', default='new', metavar='[SPACE]',
-    type=click.Choice([*SPACE.choices, 'work', 'attempts']))
+    type=gocept.filestore.argument.SPACE_TO_LIST)
 @click.option('-0', '--null', is_flag=True, help='End paths with NUL.')
 def list_space(store, space, null):
     """List the files in a space (default: new) with their paths."""
     end = b'\0' if null else b'\n'
-    for path in gocept.filestore.filestore.FileStore(store).list(space):
-        sys.stdout.buffer.write(os.fsencode(path) + end)
-    sys.stdout.buffer.flush()
+    paths = gocept.filestore.filestore.FileStore(store).list(space)
+    click.echo(b''.join(os.fsencode(path) + end for path in paths), nl=False)
 
 
 def command_between_spaces(verb, done, help):
     """Make the command for a verb that takes files to another space."""
 
     @filestore.command(name=verb, help=help)
-    @click.argument('store')
-    @click.argument('source', type=SPACE)
-    @click.argument('destination', type=SPACE)
+    @gocept.filestore.argument.STORE
+    @click.argument('source', type=gocept.filestore.argument.SPACE)
+    @click.argument('destination', type=gocept.filestore.argument.SPACE)
     @click.argument('names', metavar='NAME...', nargs=-1, required=True)
     @click.option('-n', '--no-replace', is_flag=True,
                   help='Fail if the name is taken.')
@@ -113,8 +99,8 @@ copy = command_between_spaces(
 
 
 @filestore.command()
-@click.argument('store')
-@click.argument('space', type=SPACE)
+@gocept.filestore.argument.STORE
+@click.argument('space', type=gocept.filestore.argument.SPACE)
 @click.argument('names', metavar='NAME...', nargs=-1, required=True)
 def remove(store, space, names):
     """Remove files from a space."""
@@ -124,8 +110,9 @@ def remove(store, space, names):
 
 
 @filestore.command()
-@click.argument('store')
-@click.argument('command', metavar='COMMAND ARG...', nargs=-1, required=True)
+@gocept.filestore.argument.STORE
+@click.argument('command', metavar='COMMAND ARG...', nargs=-1, required=True,
+                callback=gocept.filestore.argument.command)
 @click.option('-w', '--workers', default=1, show_default=True,
               type=click.IntRange(min=1), help='Commands at a time.')
 @click.option('--remove', is_flag=True,
@@ -138,8 +125,8 @@ def run(store, command, workers, remove, watch):
     exit status 0 the file is done, otherwise it moves to the space "failed".
     SIGTERM and SIGINT let the running commands finish.
     """
-    check(command)
-    store = gocept.filestore.filestore.FileStore(os.path.abspath(store))
+    store = gocept.filestore.filestore.FileStore(
+        os.path.join(os.getcwd(), store))
     waiting = len(store.list('new')) + len(store.list('work'))
     with gocept.filestore.terminal.progress(None if watch else waiting) as bar:
         def report(filename, error):
@@ -152,17 +139,9 @@ def run(store, command, workers, remove, watch):
             store, command, workers, not remove, watch, report)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, runner.stop)
-        runner.run()
+        error = gocept.filestore.terminal.tell_error(runner.run)
     gocept.filestore.terminal.summary(
-        runner.finished, 'processed', runner.failed)
-
-
-def check(command):
-    """See that the command can be run and gets to know the file."""
-    if not any('{}' in word for word in command):
-        raise click.UsageError('COMMAND has no {} to put the path in')
-    if shutil.which(command[0]) is None:
-        raise click.UsageError('there is no command %r' % command[0])
+        runner.finished, 'processed', runner.failed, error)
 
 
 def make(store):
@@ -171,29 +150,6 @@ def make(store):
     except gocept.filestore.interfaces.NotPrepared:
         store.prepare()
         gocept.filestore.terminal.say('made the file store %r' % store.path)
-
-
-def opened(file):
-    """Open what is to be published; never wait for the end of a pipe."""
-    if file == '-':
-        return open(sys.stdin.fileno(), 'rb', closefd=False)
-    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, 'not a regular file', file)
-    return open(descriptor, 'rb')
-
-
-def named(file):
-    return None if file == '-' else os.path.basename(file)
-
-
-def restrict(draft, source):
-    """Make the draft no more readable than what it is a copy of."""
-    status = os.fstat(source.fileno())
-    if stat.S_ISREG(status.st_mode):
-        allowed = os.fstat(draft.fileno()).st_mode & status.st_mode
-        os.fchmod(draft.fileno(), allowed & 0o777)
 
 
 def main(args=None):

@@ -1,17 +1,13 @@
-import gocept.filestore.draft
 import os
 import shutil
 
 
 def copy(source, filename, publication):
     """Copy a file into a publication, no more readable than it is."""
-    descriptor = source.open(filename)
-    with open(descriptor, 'rb') as original:
-        if source.name == 'tmp':
-            gocept.filestore.draft.locked(source, filename, descriptor)
+    with open(source.open(filename), 'rb') as original:
         with publication as target:
             shutil.copyfileobj(original, target)
-            set_access(target.fileno(), os.fstat(descriptor))
+            set_access(target.fileno(), os.fstat(original.fileno()))
 
 
 def set_access(descriptor, status):
@@ -22,6 +18,6 @@ def set_access(descriptor, status):
     mode = status.st_mode & 0o777
     try:
         os.fchown(descriptor, -1, status.st_gid)
-    except PermissionError:
+    except OSError:
         mode &= ~0o070
     os.fchmod(descriptor, mode)

@@ -1,3 +1,4 @@
+import contextlib
 import gocept.filestore.interfaces
 import gocept.filestore.lock
 import io
@@ -32,6 +33,19 @@ class Drafts:
         return open(
             tmp.path_of(filename), mode, -1, *text, opener=opener)
 
+    @contextlib.contextmanager
+    def left(self, filename, spaces):
+        """Hold the draft of this name, if one of the spaces has drafts.
+
+        Raise `DraftInUse` while somebody is writing it.
+        """
+        with contextlib.ExitStack() as drafts:
+            for tmp in spaces:
+                if tmp.name == 'tmp' and tmp.stat(filename):
+                    drafts.callback(os.close, locked(
+                        tmp, filename, tmp.open(filename)))
+            yield
+
     def _open(self, tmp, filename, flags):
         if not flags & os.O_CREAT:
             return existing(tmp, filename, flags)
@@ -41,19 +55,20 @@ class Drafts:
             except gocept.filestore.interfaces.NameTaken:
                 if flags & os.O_EXCL:
                     raise
-            if not flags & os.O_TRUNC:
-                return existing(tmp, filename, flags & ~os.O_CREAT)
-            discard(tmp, filename)
+            with contextlib.suppress(FileNotFoundError):
+                if not flags & os.O_TRUNC:
+                    return existing(tmp, filename, flags & ~os.O_CREAT)
+                discard(tmp, filename)
 
 
 def text_options(mode, encoding, errors, newline):
     """Check what open() would find wrong only after it has made the file."""
-    if 'b' in mode:
-        return encoding, errors, newline
-    options = (encoding or 'utf-8', errors, newline)
-    if options != ('utf-8', None, None):
-        io.TextIOWrapper(io.BytesIO(), *options)
-    return options
+    if (encoding, errors, newline) != (None, None, None):
+        open(os.devnull, 'wb' if 'b' in mode else 'w', -1,
+             encoding, errors, newline).close()
+    if 'b' not in mode:
+        encoding = encoding or 'utf-8'
+    return encoding, errors, newline
 
 
 def existing(tmp, filename, flags):
@@ -67,10 +82,7 @@ def existing(tmp, filename, flags):
 
 def discard(tmp, filename):
     """Remove a draft that was left behind, and no other."""
-    try:
-        descriptor = locked(tmp, filename, tmp.open(filename))
-    except FileNotFoundError:
-        return
+    descriptor = locked(tmp, filename, tmp.open(filename))
     try:
         tmp.remove(filename)
     finally:
@@ -79,9 +91,12 @@ def discard(tmp, filename):
 
 def locked(tmp, filename, descriptor):
     """Lock a draft, and see that it is the one which has the name."""
-    found = gocept.filestore.lock.lock(descriptor) and tmp.stat(filename)
-    if found and os.path.samestat(found, os.fstat(descriptor)):
-        return descriptor
-    os.close(descriptor)
-    raise gocept.filestore.interfaces.DraftInUse(
-        filename, tmp.store, 'a live process is writing this draft')
+    try:
+        found = gocept.filestore.lock.lock(descriptor) and tmp.stat(filename)
+        if found and os.path.samestat(found, os.fstat(descriptor)):
+            return descriptor
+        raise gocept.filestore.interfaces.DraftInUse(
+            filename, tmp.store, 'a live process is writing this draft')
+    except BaseException:
+        os.close(descriptor)
+        raise

@@ -3,9 +3,11 @@ import gocept.filestore.copy
 import gocept.filestore.draft
 import gocept.filestore.interfaces
 import gocept.filestore.layout
+import gocept.filestore.lock
 import gocept.filestore.name
 import gocept.filestore.publish
 import gocept.filestore.queue
+import gocept.filestore.space
 import os
 import zope.interface
 
@@ -50,27 +52,44 @@ class FileStore:
     def copy(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
         source = self._source(filename, source, 'work')
-        destination = self._destination(destination).name
-        gocept.filestore.copy.copy(
-            source, filename, gocept.filestore.publish.Publication(
-                self._layout, self._drafts, filename, 'wb', replace,
-                target=destination, file_mode=0o600))
+        destination = self._destination(destination)
+        publication = gocept.filestore.publish.Publication(
+            self._layout, self._drafts, filename, 'wb', replace,
+            target=destination.name, file_mode=0o600)
+        with self._drafts.left(filename, {source, destination}):
+            gocept.filestore.copy.copy(source, filename, publication)
 
     def move(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
         source = self._source(filename, source)
         destination = self._destination(destination)
         source.check(filename)
-        if source.name == 'tmp':
-            source.sync_file(filename)
-        move = source.replace if replace else source.move
-        move(filename, destination, filename)
-        if source.name == 'tmp':
-            destination.sync()
+        with self._drafts.left(filename, {source, destination}):
+            if source.name == 'tmp':
+                source.sync_file(filename)
+            if replace:
+                source.replace(filename, destination, filename)
+            else:
+                self._move_locked(filename, source, destination)
+            if source.name == 'tmp':
+                destination.sync()
+
+    def _move_locked(self, filename, source, destination):
+        """Move a file that nobody replaces or takes at this moment."""
+        held = None
+        if source.name != 'tmp':
+            held = gocept.filestore.lock.hold(source, filename)
+            if held is None:
+                raise gocept.filestore.interfaces.NoSuchFile(
+                    filename, self.path,
+                    'another process is taking it from %r' % source.name)
+        source.move(filename, destination, filename, held and held.status)
 
     def remove(self, filename, space):
         filename = self._bare(filename)
-        self._source(filename, space).remove(filename)
+        space = self._source(filename, space)
+        space.check(filename, gocept.filestore.space.FILE_OR_LINK)
+        space.remove(filename)
 
     def list(self, space):
         self._check_space(space, self._layout.on_first_use)

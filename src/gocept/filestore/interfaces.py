@@ -18,6 +18,10 @@ class FileStoreError(Exception):
         self.store = store
         self.reason = reason
         self.errno = self.number
+        self.strerror = reason
+
+    def __reduce__(self):
+        return type(self), (self.filename, self.store, self.reason)
 
     def __str__(self):
         return self.sentence.format(self)
@@ -118,12 +122,17 @@ class IFileStore(zope.interface.Interface):
     from the disk (full, read-only, forbidden, failing) passes through with
     the path in its `filename`.
 
+    Two names of one file (link(2)) are no two files: they are what a crash
+    inside a move leaves behind. To work on a file in `cur` again, move or
+    copy it to `new`.
+
     One store object may be used by several threads, and after a fork.
 
     """
 
     path = zope.interface.Attribute(
-        'The directory of the store, as it was given. Readonly.')
+        'The directory of the store, as it was given. A relative one starts '
+        'at the working directory of when the object was made. Readonly.')
 
     sub_dirs = zope.interface.Attribute(
         'A tuple with the names of the spaces that `prepare` makes: tmp, new '
@@ -184,7 +193,9 @@ class IFileStore(zope.interface.Interface):
         if it could not be given away. A file of that name in the destination
         is replaced, or raises `NameTaken` with `replace=False`.
 
-        Spaces are tmp, new, cur and failed; work may be a source.
+        Spaces are tmp, new, cur and failed; work may be a source. A draft
+        that a live process is writing is neither copied nor replaced:
+        `DraftInUse`.
 
         If the process dies, a draft with a unique name stays in `tmp`.
         Raises `NoSuchFile`.
@@ -200,11 +211,18 @@ class IFileStore(zope.interface.Interface):
         changed.
 
         Moving from tmp in a durable store syncs the file before and the
-        destination afterwards.
+        destination afterwards. A draft that a live process is writing is
+        neither moved nor replaced: `DraftInUse`.
 
         Over a network `replace=True` is not exact: of two hosts that move the
         same file, both may be told that they did (measured). To take a file,
         use `claim`.
+
+        Where the file system can not rename without replacing (it answers
+        EINVAL to renameat2(2), as MooseFS and GlusterFS do), a file in `new`
+        that another process is taking at this moment is waited for; after ten
+        seconds `NameTaken` is raised. The same goes for `publish`. Replacing
+        a file in `new` by other means, like mv(1), is not safe there.
 
         Spaces are tmp, new, cur and failed. Raises `NoSuchFile`, which is the
         `FileNotFoundError` of who came late.
@@ -215,7 +233,8 @@ class IFileStore(zope.interface.Interface):
         """Remove a file from the given space (tmp, new, cur or failed).
 
         Takes a name or a path. A symbolic link is removed itself, never what
-        it leads to. Raises `NoSuchFile`.
+        it leads to; anything else that is no file raises `NotRegular`. Raises
+        `NoSuchFile`.
 
         """
 
@@ -235,7 +254,7 @@ class IFileStore(zope.interface.Interface):
         Used as `with store.publish('a.xml') as f: f.write(...)`. Without a
         name a unique one is taken which sorts by time, in the form of
         maildir(5): seconds, microseconds, process, counter, host. `mode` is
-        'w', 'wb', 'w+' or 'w+b'.
+        'w', 'wb', 'w+' or 'w+b', else `ValueError` is raised.
 
         """
 
@@ -249,10 +268,14 @@ class IFileStore(zope.interface.Interface):
         `new` serves many calls, so that the cost of a call does not grow with
         the backlog; None is said only after a new listing.
 
+        A store that is moved aside is noticed within a tenth of a second, too.
+
         Exactly one of many processes and threads gets a file. Nobody waits: a
         file that another one holds, or whose name is in work already, is
-        passed over. A file that may not be opened is passed over as well;
-        when nothing else is left, its `PermissionError` is raised.
+        passed over. What is wrong with one file does not keep others waiting:
+        if it may not be opened, or if it can not be written down that its
+        process has died, it is passed over as well, and its `OSError` is
+        raised when nothing else is left.
 
         A process that dies with a claim, in whatever way, leaves its file in
         `work` without a lock, for the next call in any process (the lock,
@@ -282,7 +305,12 @@ class IPublication(zope.interface.Interface):
 
     When leaving raises, or the block did, nothing is left behind. The errors
     are `NameTaken` (without `replace`), and `OSError` of the disk, for
-    example for a full one. A second use raises `Settled`.
+    example for a full one. There is one exception: if syncing `new` fails,
+    the last step, the file is visible already, and may not survive a power
+    cut. A second use raises `Settled`.
+
+    A store that is moved aside and made anew is noticed within a tenth of a
+    second; until then, files may be published into the old one.
 
     If the process dies, a draft with a unique name stays in `tmp`.
 
@@ -301,8 +329,12 @@ class IClaim(zope.interface.Interface):
     Inside the block the claim may be settled by hand.
 
     A claim is settled by one of `finish`, `fail` and `release`; each raises
-    `Settled` after that. One that is dropped without being settled counts as
-    left by a process that died, and warns with a `ResourceWarning`.
+    `Settled` after that. If it raises an `OSError` the claim stands, and it
+    may be tried again, except after `NoSuchFile`: somebody took the file from
+    `work` by hand, and nothing is left to settle. A claim that is dropped, or
+    whose block is left with an error of settling it, counts as left by a
+    process that died; the former warns with a `ResourceWarning`. In a forked
+    child, neither settles the claim of the parent.
 
     While a file is being worked on, a newer one of its name waits in `new`.
 
@@ -341,8 +373,6 @@ class IClaim(zope.interface.Interface):
         The file moves to `cur`, where an older one of its name is removed
         first; or is removed with `keep=False`. If the process dies before the
         move, the file is worked on again: at least once.
-
-        Raises `NoSuchFile` if somebody took a kept file from `work` by hand.
 
         """
 

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import gocept.filestore.interfaces
 import gocept.filestore.space
@@ -15,6 +16,7 @@ class Layout:
     def __init__(self, path, sub_dirs, durable, directory_mode, prepare,
                  now=time.monotonic):
         self.path = path
+        self._directory = os.path.join(os.getcwd(), path)
         self.sub_dirs = sub_dirs
         self.durable = durable
         self._directory_mode = directory_mode
@@ -50,9 +52,9 @@ class Layout:
         try:
             return self[name]
         except FileNotFoundError:
-            if name in self.on_first_use:
-                return None
-            raise
+            if name not in self.on_first_use:
+                raise
+        self['new']  # a store that is not there has no empty spaces
 
     def made(self, name):
         """Return a space that is made on first use.
@@ -64,23 +66,25 @@ class Layout:
         if space is None or not space.is_current():
             self['new']  # a store that is not there is not made by this
             make(self._path_of(name), self._directory_mode, self.path)
-            self._sync(self.path)
+            self._sync(self._directory)
             space = self[name]
         return space
 
     def prepare(self):
         self._look_at = self._now()
-        for directory in missing_parents(self.path):
+        for directory in missing_parents(self._directory):
             make(directory, None, self.path)
             self._sync(parent(directory))
-        make(self.path, self._directory_mode, self.path, os.stat)
+        make(self._directory, self._directory_mode, self.path, os.stat)
         for name in self.sub_dirs:
             make(self._path_of(name), self._directory_mode, self.path)
-        self._sync(self.path)
-        self._sync(parent(self.path))
+        self._sync(self._directory)
+        # Who may not read the parent finds a store that others have made.
+        with contextlib.suppress(PermissionError):
+            self._sync(parent(self._directory))
 
     def _path_of(self, name):
-        return os.path.join(self.path, name)
+        return os.path.join(self._directory, name)
 
     def _opened(self, name):
         try:
@@ -93,7 +97,8 @@ class Layout:
 
     def _open(self, name):
         try:
-            return gocept.filestore.space.Space(self.path, name, self.durable)
+            return gocept.filestore.space.Space(
+                self.path, name, self._path_of(name), self.durable)
         except FileNotFoundError:
             raise gocept.filestore.interfaces.NotPrepared(
                 name, self.path, 'prepare() makes it') from None
@@ -116,7 +121,7 @@ def sync(path):
 
 
 def parent(path):
-    return os.path.dirname(os.path.abspath(path))
+    return os.path.dirname(path.rstrip('/')) or '/'
 
 
 def missing_parents(path):
@@ -125,7 +130,7 @@ def missing_parents(path):
     path = parent(path)
     while not os.path.lexists(path):
         result.insert(0, path)
-        path = os.path.dirname(path)
+        path = parent(path)
     return result if os.path.isdir(path) else [path] + result
 
 
@@ -152,7 +157,7 @@ def set_mode(path, mode):
 def is_directory(path, status):
     try:
         return stat.S_ISDIR(status(path).st_mode)
-    except FileNotFoundError:
+    except OSError:
         return False  # a symbolic link that leads nowhere
 
 

@@ -7,19 +7,20 @@ import stat
 
 GONE = gocept.filestore.space.GONE
 # ELOOP, ENXIO: a link or a socket has taken the place of the file.
-NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO)
+# EAGAIN: another process has a lease on it, fcntl(2).
+NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO, errno.EAGAIN)
 READ = os.O_RDONLY | gocept.filestore.space.SAFE
 REFUSED = GONE + (errno.EAGAIN,)
 
 
-def lock(descriptor, flock=fcntl.flock):
+def lock(descriptor, operation=fcntl.LOCK_EX, flock=fcntl.flock):
     """Lock an open file without waiting; tell whether that worked.
 
     The lock, flock(2), belongs to the open file and ends with its last
     descriptor, so it is evidence of a process that lives.
     """
     try:
-        flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(descriptor, operation | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in REFUSED:
             return False
@@ -60,15 +61,27 @@ class Held:
     def __init__(self, descriptor, status):
         self.descriptor = descriptor
         self.status = status
+        self._process = os.getpid()
 
     def __del__(self):
-        if self.descriptor is not None:
-            self.close()
+        self.release()
 
-    def unlock(self):
-        """Let go at once, also if a forked child shares the descriptor."""
-        fcntl.flock(self.descriptor, fcntl.LOCK_UN)
+    def is_ours(self):
+        """Tell whether this process, and not its parent, has locked it."""
+        return self._process == os.getpid()
+
+    def release(self):
+        """Let go at once, also if a forked child shares the lock.
+
+        The child itself only closes what it has inherited.
+        """
+        if self.descriptor is None:
+            return
+        if self.is_ours():
+            lock(self.descriptor, fcntl.LOCK_UN)
+        self.close()
 
     def close(self):
+        """Let go of a file that nobody will ask for any more."""
         descriptor, self.descriptor = self.descriptor, None
         close(descriptor)

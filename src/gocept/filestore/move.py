@@ -1,11 +1,19 @@
 import ctypes
 import errno
+import fcntl
 import os
+import time
 
 
 RENAME_NOREPLACE = 1  # linux/fs.h
 # What a kernel, a C library or a file system answers that can not do it.
 UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+# What a file system answers for a file that is not there (any more).
+# GlusterFS says ESTALE.
+GONE = (errno.ENOENT, errno.ESTALE)
+LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+PATIENCE = 10000  # pauses, until a process that takes a file seems stuck
+PAUSE = 0.001  # seconds
 
 
 def missing(*args):
@@ -16,37 +24,54 @@ def missing(*args):
 renameat2 = getattr(ctypes.CDLL(None, use_errno=True), 'renameat2', missing)
 
 
-def move(source, name, target, new_name, durable=True, rename=renameat2):
+def noreplace(source, name, target, new_name, rename=renameat2):
+    """Rename between two open directories; return the error number, or 0."""
+    old = os.fsencode(name)
+    new = old if new_name is name else os.fsencode(new_name)
+    while rename(source, old, target, new, RENAME_NOREPLACE):
+        number = ctypes.get_errno()
+        if number != errno.EINTR:
+            return number
+    return 0
+
+
+def move(source, name, target, new_name, durable=True, status=None):
     """Move a file between two open directories; never replace one.
 
     Raises `FileExistsError` if the new name is taken, `FileNotFoundError` if
-    the file is not there.
+    the file is not there. `status` is that of the file, if the caller has
+    locked it.
     """
-    old = os.fsencode(name)
-    new = old if new_name is name else os.fsencode(new_name)
-    if not rename(source, old, target, new, RENAME_NOREPLACE):
-        return
-    number = ctypes.get_errno()
-    if number not in UNSUPPORTED:
+    number = noreplace(source, name, target, new_name)
+    if number in UNSUPPORTED:
+        by_link(source, name, target, new_name, durable, status)
+    elif number:
         raise OSError(number, os.strerror(number), name)
-    by_link(source, name, target, new_name, durable)
 
 
-def by_link(source, name, target, new_name, durable=True):
+def by_link(source, name, target, new_name, durable=True, status=None):
     """Do the same where the file system can not rename without replacing.
 
     The order is what a power cut asks for: without the sync in the middle
     files were lost on btrfs. A crash before the last step leaves one file
-    with two names; recovery removes the one in the source space.
+    with two names.
+
+    Before the last step nobody may replace the file in the source directory,
+    or the newer one gets lost. Where somebody might, `replace_unlocked` asks
+    for the lock, and so the caller has it.
     """
+    if status is not None and not is_at(source, name, status):
+        raise FileNotFoundError(errno.ENOENT, 'replaced by a newer one', name)
     os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target,
             follow_symlinks=False)
     if durable:
         os.fsync(target)
     try:
         os.unlink(name, dir_fd=source)
-    except FileNotFoundError:
-        pass  # GlusterFS, or somebody removed it: it has moved all the same
+    except OSError as error:
+        # GlusterFS, or somebody removed it: it has moved all the same.
+        if error.errno not in GONE:
+            raise
 
 
 def replace(source, name, target, new_name, durable=True):
@@ -56,14 +81,58 @@ def replace(source, name, target, new_name, durable=True):
     so the name in the target space, left by a crash, goes first.
     """
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
-    if status.st_nlink > 1 and is_at(target, new_name, status):
+    if status.st_nlink > 1 and source != target and is_at(
+            target, new_name, status):
         os.unlink(new_name, dir_fd=target)
     os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+
+
+def replace_unlocked(source, name, target, new_name, durable=True,
+                     sleep=time.sleep):
+    """Do the same, but not while somebody is taking the other file.
+
+    Taking is atomic where the file system can rename without replacing.
+    Elsewhere it is done in two steps, and takes a moment.
+    """
+    number = noreplace(source, name, target, new_name)
+    if number == 0:
+        return
+    if number not in UNSUPPORTED:
+        return replace(source, name, target, new_name)
+    for _ in range(PATIENCE):
+        try:
+            return by_link(source, name, target, new_name, durable)
+        except FileExistsError:
+            if replace_locked(source, name, target, new_name):
+                return
+        sleep(PAUSE)
+    raise FileExistsError(
+        errno.EEXIST, 'another process holds the one to replace', new_name)
+
+
+def replace_locked(source, name, target, new_name):
+    """Replace a file if its lock is to be had; tell whether it was."""
+    try:
+        descriptor = os.open(new_name, LOOK, dir_fd=target)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        is_locked = is_at(target, new_name, os.fstat(descriptor))
+        if is_locked:
+            replace(source, name, target, new_name)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return is_locked
 
 
 def is_at(directory, name, status):
     try:
         found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
         return False
     return os.path.samestat(found, status)

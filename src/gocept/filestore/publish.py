@@ -6,6 +6,9 @@ import os
 import zope.interface
 
 
+MODES = ('w', 'wb', 'w+', 'w+b', 'wt', 'wb+')
+
+
 @zope.interface.implementer(gocept.filestore.interfaces.IPublication)
 class Publication:
     """A draft with a unique name, on its way to its own name in `new`."""
@@ -14,10 +17,9 @@ class Publication:
 
     def __init__(self, layout, drafts, filename, mode='w', replace=False,
                  text=(None, None, None), target='new', file_mode=None):
-        if 'w' not in mode:
-            raise ValueError(
-                'the mode to publish with is one of w, wb, w+ and w+b, not %r'
-                % mode)
+        if mode not in MODES:
+            raise ValueError('the mode to publish with is one of %s, not %r'
+                             % (', '.join(MODES), mode))
         self._layout = layout
         self._drafts = drafts
         self._draft = gocept.filestore.name.unique()
@@ -80,5 +82,5 @@ class Publication:
         # detached from its buffer.
         with contextlib.suppress(OSError, ValueError):
             self.file.close()
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             self._tmp.remove(self._draft)

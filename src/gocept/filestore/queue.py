@@ -1,7 +1,7 @@
 import collections
-import contextlib
 import gocept.filestore.claim
 import gocept.filestore.lock
+import gocept.filestore.move
 import gocept.filestore.space
 import time
 
@@ -19,29 +19,29 @@ class Queue:
         self._listing = Listing()
 
     def claim(self):
-        claim = None
-        if self._now() >= self._look_at:
-            claim = self._abandoned()
-        return claim or self._first(self._listing, []) or self._afresh()
+        if self._now() < self._look_at:
+            return self._first(self._listing, []) or self._afresh()
+        if self._listing.new is not self._layout['new']:
+            self._listing = Listing()  # of a directory that was moved aside
+        return (self._abandoned([])
+                or self._first(self._listing, []) or self._afresh())
 
     def _afresh(self):
         """Claim from a new listing, or raise what forbids it."""
-        forbidden = []
-        listing = self._listing = Listing(self._layout['new'])
+        refused = []
+        listing = self._listing = Listing(self._layout['new'], self._attempts)
         # In this order, a file whose process dies meanwhile is found.
-        claim = self._first(listing, forbidden) or self._abandoned()
-        if claim is None and forbidden:
-            raise forbidden[0]
+        claim = self._first(listing, refused) or self._abandoned(refused)
+        if claim is None and refused:
+            raise refused[0]
         return claim
 
-    def _first(self, listing, forbidden):
-        while listing.filenames:
+    def _first(self, listing, refused):
+        while (filename := listing.next()) is not None:
             try:
-                claim = self._take(listing, listing.filenames.popleft())
-            except IndexError:
-                return None  # another thread took the last one
+                claim = self._take(listing, filename)
             except PermissionError as error:
-                forbidden.append(error)
+                refused.append(error)
                 continue
             if claim is not None:
                 return claim
@@ -53,39 +53,62 @@ class Queue:
         if held is None:
             return None
         try:
-            listing.new.move(filename, work, filename)
-        except (FileNotFoundError, FileExistsError):
+            gocept.filestore.move.move(
+                listing.new.descriptor, filename, work.descriptor, filename,
+                self._layout.durable, held.status)
+        except FileExistsError:
             return None
+        except OSError as error:
+            if error.errno in gocept.filestore.space.GONE:
+                return None
+            raise listing.new.explained(error, filename) from None
         found = work.stat(filename)
-        if found and found.st_ino == held.status.st_ino:
-            return self._claim(work, filename, held)
-        # A newer file has just replaced the one that we locked.
-        return self._take_over(work, filename, resume=lambda *args: 1)
+        if not found or found.st_ino != held.status.st_ino:
+            # A newer file has just replaced the one that we locked.
+            return self._take_over(work, filename, self._attempts.number)
+        if filename in listing.with_events:
+            return self._claim(work, filename, held, self._attempts.number)
+        return gocept.filestore.claim.Claim(
+            self._layout, self._attempts, work, filename, held)
 
-    def _abandoned(self):
-        """Claim a file in `work` whose process has died, or return None."""
+    def _abandoned(self, refused):
+        """Claim a file in `work` whose process has died, or return None.
+
+        What is wrong with one file does not keep others waiting.
+        """
         work = self._layout.get('work')
         for filename in oldest_first(work) if work else ():
-            with contextlib.suppress(PermissionError):
+            try:
                 claim = self._take_over(
                     work, filename, self._attempts.resume)
-                if claim is not None:
-                    return claim
+            except OSError as error:
+                refused.append(error)
+                continue
+            if claim is not None:
+                return claim
         self._look_at = self._now() + self.interval
 
-    def _take_over(self, work, filename, resume):
+    def _take_over(self, work, filename, number):
         """Claim a file where it lies, in `work`, or return None.
 
         The lookup may come from a cache which shows a file that another host
         has just finished; the listing does not.
         """
         held = gocept.filestore.lock.hold(work, filename)
-        if held is None or work.inode(filename) != held.status.st_ino:
+        if held is None:
+            return None
+        try:
+            return self._take_over_held(work, filename, held, number)
+        except BaseException:
+            held.release()  # the error refers to it, and may live long
+            raise
+
+    def _take_over_held(self, work, filename, held, number):
+        if work.inode(filename) != held.status.st_ino:
             return None
         if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
             return self._undo(work, filename, held)
-        return self._claim(
-            work, filename, held, resume(filename, held.status.st_ino))
+        return self._claim(work, filename, held, number)
 
     def _is_elsewhere(self, filename, held):
         """Tell whether a crash inside a move left the file with two names."""
@@ -100,21 +123,34 @@ class Queue:
         """
         work.remove(filename)
         held.close()
-        return self._take(Listing(self._layout['new']), filename)
+        return self._take(
+            Listing(self._layout['new'], self._attempts), filename)
 
-    def _claim(self, work, filename, held, attempt=1):
+    def _claim(self, work, filename, held, number):
         return gocept.filestore.claim.Claim(
-            self._layout, self._attempts, work, filename, held, attempt)
+            self._layout, self._attempts, work, filename, held,
+            number(filename, held.status.st_ino), has_events=True)
 
 
 class Listing:
     """What waited in `new` at one moment, and where it goes."""
 
-    work = None
+    new = work = None
+    with_events = ()
 
-    def __init__(self, new=None):
-        self.new = new
-        self.filenames = collections.deque(oldest_first(new) if new else ())
+    def __init__(self, new=None, attempts=None):
+        self._filenames = collections.deque()
+        if new is not None:
+            self.new = new
+            self._filenames.extend(oldest_first(new))
+            self.with_events = attempts.names()
+
+    def next(self):
+        """Return the next name, or None; each one to one thread only."""
+        try:
+            return self._filenames.popleft()
+        except IndexError:
+            return None
 
 
 def oldest_first(space):

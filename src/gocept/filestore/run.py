@@ -1,6 +1,14 @@
+import gocept.filestore.interfaces
 import signal
 import subprocess
 import threading
+
+
+# How a command ends that whoever stops us has stopped, too. A shell, and who
+# catches the signal, adds 128.
+STOPPED = (-signal.SIGTERM, 128 + signal.SIGTERM,
+           -signal.SIGINT, 128 + signal.SIGINT)
+GONE = 'the command has taken the file away, which goes with --remove only'
 
 
 class Runner:
@@ -18,6 +26,7 @@ class Runner:
         self._keep = keep
         self._watch = watch
         self._report = report
+        self._told_to_stop = False
         self._stopping = threading.Event()
         self._counting = threading.Lock()
         self._errors = []
@@ -33,13 +42,22 @@ class Runner:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            self._join(thread)
         if self._errors:
             raise self._errors[0]
 
+    def _join(self, thread):
+        # The kernel may hand one of two signals to another thread, and not
+        # wake this one, which has to call the handler.
+        while thread.is_alive():
+            thread.join(self.interval)
+
     def stop(self, *args):
         """Let the running commands finish, and start no other."""
-        self._stopping.set()
+        # A second signal may interrupt us while we hold the event's lock.
+        if not self._told_to_stop:
+            self._told_to_stop = True
+            self._stopping.set()
 
     def _work(self):
         try:
@@ -60,15 +78,33 @@ class Runner:
                 return
 
     def _process(self, claim):
-        status = self._execute(claim)
+        try:
+            self._settle(claim, self._execute(claim))
+        except gocept.filestore.interfaces.NoSuchFile:
+            self._count(claim, GONE)
+        except OSError as error:
+            if error.filename is None:
+                error.filename = claim.path
+            raise
+
+    def _settle(self, claim, status):
         if status == 0:
             claim.finish(self._keep)
             self._count(claim)
-        elif status < 0 and self._stopping.is_set():
-            claim.release()  # whoever stops us has stopped the command, too
+        elif self._is_stopped(status):
+            claim.release()
         else:
             claim.fail(described(status))
             self._count(claim, described(status))
+
+    def _is_stopped(self, status):
+        """Tell whether whoever stops us has stopped the command, too.
+
+        Its signal may come before ours.
+        """
+        if status in STOPPED:
+            return self._stopping.wait(self.interval)
+        return status < 0 and self._stopping.is_set()
 
     def _execute(self, claim):
         """Run the command, which inherits the lock, and return its status.
@@ -96,6 +132,9 @@ class Runner:
 
 
 def described(status):
-    if status < 0:
+    if status >= 0:
+        return 'the command exited with status %s' % status
+    try:
         return 'the command was killed by %s' % signal.Signals(-status).name
-    return 'the command exited with status %s' % status
+    except ValueError:  # a real-time signal
+        return 'the command was killed by signal %s' % -status

@@ -10,9 +10,9 @@ NEW = os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 # Never follow a link, never wait for the other end of a pipe, never make a
 # terminal our own.
 SAFE = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# What a file system answers for a file that is not there (any more).
-# GlusterFS says ESTALE.
-GONE = (errno.ENOENT, errno.ESTALE)
+GONE = gocept.filestore.move.GONE
+FILE = (stat.S_IFREG,)
+FILE_OR_LINK = (stat.S_IFREG, stat.S_IFLNK)
 SPECIAL = {
     errno.ELOOP: 'it is a symbolic link',
     errno.ENXIO: 'it is a pipe, a socket or a device',
@@ -22,12 +22,13 @@ SPECIAL = {
 class Space:
     """A directory of a store, held open so that nobody can exchange it."""
 
-    def __init__(self, store, name, durable=True):
+    def __init__(self, store, name, directory, durable):
         self.store = store
         self.name = name
         self.durable = durable
         self.path = os.path.join(store, name)
-        self.descriptor = os.open(self.path, DIRECTORY)
+        self._directory = directory
+        self.descriptor = os.open(directory, DIRECTORY)
         self._status = os.fstat(self.descriptor)
 
     def __del__(self, close=os.close):
@@ -43,7 +44,7 @@ class Space:
         No other directory can have our inode as long as we hold it open.
         """
         try:
-            return os.path.samestat(os.lstat(self.path), self._status)
+            return os.path.samestat(os.lstat(self._directory), self._status)
         except OSError:
             return False
 
@@ -59,8 +60,16 @@ class Space:
         except OSError as error:
             raise self.explained(error, filename) from None
         if mode is not None:
-            os.fchmod(descriptor, mode)
+            self._set_mode(filename, descriptor, mode)
         return descriptor
+
+    def _set_mode(self, filename, descriptor, mode):
+        try:
+            os.fchmod(descriptor, mode)
+        except OSError as error:
+            os.close(descriptor)
+            self.remove(filename)
+            raise self.explained(error, filename) from None
 
     def open(self, filename, flags=os.O_RDONLY):
         """Open a regular file and return its descriptor."""
@@ -84,12 +93,10 @@ class Space:
                 return None
             raise self.explained(error, filename) from None
 
-    def check(self, filename):
-        """Raise an error unless there is a regular file of this name."""
+    def check(self, filename, kinds=FILE):
+        """Raise an error if something else lies here than such a file."""
         status = self.stat(filename)
-        if status is None:
-            raise self.no_such_file(filename)
-        if not stat.S_ISREG(status.st_mode):
+        if status and stat.S_IFMT(status.st_mode) not in kinds:
             raise self.not_regular(filename, 'it is no regular file')
 
     def remove(self, filename):
@@ -97,6 +104,11 @@ class Space:
             os.unlink(filename, dir_fd=self.descriptor)
         except OSError as error:
             raise self.explained(error, filename) from None
+
+    def has_twins(self, *filenames):
+        """Tell whether these are two names of one file."""
+        one, two = map(self.stat, filenames)
+        return one and two and os.path.samestat(one, two)
 
     def inode(self, filename):
         """Return the inode that a fresh listing gives for a name, or None."""
@@ -119,12 +131,12 @@ class Space:
         finally:
             os.close(descriptor)
 
-    def move(self, filename, target, new_name,
-             move=gocept.filestore.move.move):
-        """Move a file into another space."""
+    def move(self, filename, target, new_name, status=None):
+        """Move a file into another space; never replace one."""
         try:
-            move(self.descriptor, filename, target.descriptor, new_name,
-                 self.durable)
+            gocept.filestore.move.move(
+                self.descriptor, filename, target.descriptor, new_name,
+                self.durable, status)
         except (FileExistsError, IsADirectoryError) as error:
             raise target.explained(error, new_name) from None
         except OSError as error:
@@ -132,7 +144,16 @@ class Space:
 
     def replace(self, filename, target, new_name):
         """Move a file into another space, and replace one that is there."""
-        self.move(filename, target, new_name, gocept.filestore.move.replace)
+        target.check(new_name)
+        replace = (gocept.filestore.move.replace_unlocked
+                   if target.name == 'new' else gocept.filestore.move.replace)
+        try:
+            replace(self.descriptor, filename, target.descriptor, new_name,
+                    self.durable)
+        except FileExistsError as error:
+            raise target.explained(error, new_name) from None
+        except OSError as error:
+            raise self.explained(error, filename) from None
 
     def sync_file(self, filename):
         """Bring a file to the disk, if the store is durable."""
@@ -151,8 +172,6 @@ class Space:
 
     def explained(self, error, filename):
         """Return the error to raise for one that the disk gave."""
-        if isinstance(error, gocept.filestore.interfaces.FileStoreError):
-            return error
         if error.errno in GONE:
             return self.no_such_file(filename)
         if error.errno == errno.EEXIST:
@@ -160,9 +179,7 @@ class Space:
                 filename, self.store, 'there is one in %r' % self.name)
         if error.errno in SPECIAL:
             return self.not_regular(filename, SPECIAL[error.errno])
-        error.filename = self.path_of(filename)
-        error.filename2 = None
-        return error
+        return OSError(error.errno, error.strerror, self.path_of(filename))
 
     def no_such_file(self, filename):
         return gocept.filestore.interfaces.NoSuchFile(

@@ -6,23 +6,31 @@ import sys
 import tqdm
 
 
-NOT_THERE = 'there is no file store in %r, make it with: filestore prepare %s'
+NOT_THERE = 'there is no file store in %r, make it with: %s'
 
 
 def run(command, args):
     """Run a command; tell an error in one line; return the exit status."""
+    replace_closed_streams()
     try:
         return command.main(
             args, prog_name='filestore', standalone_mode=False) or 0
     except click.ClickException as error:
-        complain(error.format_message().replace('\n', ' '))
+        complain(error.format_message())
         return error.exit_code
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except click.Abort:
+        complain('interrupted')
+        return 130
     except (OSError, gocept.filestore.interfaces.FileStoreError) as error:
         complain(described(error))
     return 1
+
+
+def replace_closed_streams():
+    """Have something to write to, also if the shell was told >&- or 2>&-."""
+    for name in ('stdout', 'stderr'):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, 'w'))
 
 
 def each(items, action, done):
@@ -36,9 +44,18 @@ def each(items, action, done):
                 raise
             except OSError as error:
                 failed += 1
-                complain(described(error))
+                complain(described(error, item))
             bar.update()
     summary(len(items) - failed, done, failed)
+
+
+def tell_error(action):
+    """Do something; tell, and return, the error that has ended it."""
+    try:
+        action()
+    except OSError as error:
+        complain(described(error))
+        return error
 
 
 def progress(total):
@@ -46,21 +63,29 @@ def progress(total):
     return tqdm.tqdm(total=total, disable=None, leave=False, unit='file')
 
 
-def summary(done, verb, failed):
+def summary(done, verb, failed, error=None):
     say('%s %s %s, %s failed' % (
         done, 'file' if done == 1 else 'files', verb, failed))
-    if failed:
+    if failed or error:
         raise click.exceptions.Exit(1)
 
 
-def described(error):
+def described(error, filename=None):
+    """Return one line for an error that may not tell which file it means."""
     if isinstance(error, gocept.filestore.interfaces.NotPrepared):
-        return NOT_THERE % (error.store, shlex.quote(str(error.store)))
+        return NOT_THERE % (error.store, shlex.join(to_make(error.store)))
     if isinstance(error, gocept.filestore.interfaces.FileStoreError):
         return str(error)
-    if error.filename is None:
-        return error.strerror or str(error)
-    return '%r: %s' % (error.filename, error.strerror)
+    reason = error.strerror or str(error)
+    if error.filename is not None:
+        filename = error.filename
+    return reason if filename is None else '%r: %s' % (filename, reason)
+
+
+def to_make(store):
+    """Return the command that makes a store."""
+    end_of_options = ['--'] if store.startswith('-') else []
+    return ['filestore', 'prepare', *end_of_options, store]
 
 
 def say(message):
@@ -68,4 +93,4 @@ def say(message):
 
 
 def complain(message):
-    say('filestore: ' + message)
+    say('filestore: ' + message.replace('\n', ' '))

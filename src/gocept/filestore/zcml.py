@@ -15,11 +15,22 @@ class Mode(zope.schema.Int):
         try:
             mode = int(value, 8)
         except ValueError:
+            mode = None
+        if mode is None or not 0 <= mode <= 0o7777:
             error = zope.schema.interfaces.InvalidValue(
                 'a mode is an octal number like 660, not %r' % value)
-            raise error.with_field_and_value(self, value) from None
-        self.validate(mode)
+            raise error.with_field_and_value(self, value)
         return mode
+
+
+class Path(zope.configuration.fields.Path):
+    """A path that leads somewhere; an empty one would be the package."""
+
+    def fromUnicode(self, value):
+        if not value.strip():
+            error = zope.schema.interfaces.InvalidValue('a path is not empty')
+            raise error.with_field_and_value(self, value)
+        return super().fromUnicode(value)
 
 
 class IStoreDirective(zope.interface.Interface):
@@ -30,7 +41,7 @@ class IStoreDirective(zope.interface.Interface):
         required=False,
         default='')
 
-    path = zope.configuration.fields.Path(
+    path = Path(
         title='The directory of the store',
         description='~ and $VARIABLES are expanded; a relative path starts at '
                     'the package of this configuration file.')
@@ -50,16 +61,12 @@ class IStoreDirective(zope.interface.Interface):
     file_mode = Mode(
         title='The exact mode of files, in octal',
         description='Without it the umask counts.',
-        required=False,
-        min=0,
-        max=0o7777)
+        required=False)
 
     directory_mode = Mode(
         title='The exact mode of directories, in octal',
         description='Without it the umask counts.',
-        required=False,
-        min=0,
-        max=0o7777)
+        required=False)
 
 
 def store(_context, path, name='', durable=True, prepare=True,

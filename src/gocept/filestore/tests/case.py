@@ -1,0 +1,174 @@
+"""What the tests of the core have in common."""
+
+import ast
+import contextlib
+import ctypes
+import errno
+import gocept.filestore.filestore
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+
+NOBODY = 65534
+START = ('import gocept.filestore.tests.child as child, sys; '
+         'child.main(*sys.argv[1:])')
+
+
+class Case(unittest.TestCase):
+    """Each test gets a fresh directory, with a store in it."""
+
+    options = {'durable': False}
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix='filestore-'))
+        self.addCleanup(shutil.rmtree, self.directory)
+        self.directory.chmod(0o777)
+        self.path = self.directory / 'store'
+        self.store = self.open_store()
+        self.store.prepare()
+
+    def open_store(self, **options):
+        return gocept.filestore.filestore.FileStore(
+            str(self.path), **{**self.options, **options})
+
+    def put(self, space, name, content='content'):
+        """Make a file the way somebody else would do it."""
+        path = self.path / space / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, encoding='utf-8')
+        return path
+
+    def tree(self, *spaces):
+        """Return the names in all spaces that are not empty."""
+        found = {space.name: sorted(os.listdir(space))
+                 for space in self.path.iterdir()}
+        return {name: files for name, files in found.items() if files}
+
+    def read(self, *path):
+        return self.path.joinpath(*path).read_text(encoding='utf-8')
+
+    def text(self, claim):
+        with claim.open() as file:
+            return file.read()
+
+    def child(self, **options):
+        """Start another process, and wait until it is ready."""
+        child = Child(self.path, {**self.options, **options})
+        self.addCleanup(child.close)
+        child.run('')
+        return child
+
+    def be_nobody(self):
+        """Give up the rights of root until the end of the block."""
+        return nobody() if os.getuid() == 0 else contextlib.nullcontext()
+
+    @contextlib.contextmanager
+    def umask(self, mask):
+        before = os.umask(mask)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+    @contextlib.contextmanager
+    def no_blocking(self, seconds=10):
+        """Raise KeyboardInterrupt when the block waits for something."""
+        before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+        signal.alarm(seconds)
+        try:
+            yield
+        finally:
+            signal.alarm(0)
+            signal.signal(signal.SIGALRM, before)
+
+    def assertMode(self, mode, path):
+        self.assertEqual(oct(mode), oct(os.lstat(path).st_mode & 0o7777))
+
+    def assertNames(self, names, paths):
+        self.assertEqual(names, [os.path.basename(path) for path in paths])
+
+
+@contextlib.contextmanager
+def nobody():
+    groups = os.getgroups()
+    os.setgroups([])
+    os.setegid(NOBODY)
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+        os.setgroups(groups)
+
+
+class Child:
+    """Another process that works on the store, see `child.py`."""
+
+    def __init__(self, path, options):
+        self.process = subprocess.Popen(
+            [sys.executable, '-c', START, str(path), repr(options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=environment())
+
+    def run(self, source):
+        """Run a piece of Python there and return its `answer`."""
+        self.send(source)
+        return self.answer()
+
+    def send(self, source):
+        self.process.stdin.write(repr(source) + '\n')
+        self.process.stdin.flush()
+
+    def answer(self):
+        return ast.literal_eval(self.process.stdout.readline() or 'died()')
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def close(self):
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(10)
+        finally:
+            self.process.kill()
+        self.process.stdout.close()
+
+
+def needs_root(reason):
+    """Skip a test that can not be set up otherwise, and say so."""
+    return unittest.skipIf(os.getuid(), 'only root can ' + reason)
+
+
+def can_mount(command='true'):
+    """Tell whether a file system can be mounted, with such a command."""
+    return shutil.which(command) and not subprocess.call(
+        ['unshare', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def environment(**more):
+    """Return the environment of a child that imports what we do."""
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**os.environ, 'PYTHONPATH': path, **more}
+
+
+def answering(number):
+    """Return a renameat2(2) of a file system that answers with an error."""
+    def rename(*args):
+        ctypes.set_errno(number)
+        return -1
+
+    return rename
+
+
+invalid = answering(errno.EINVAL)

@@ -1,0 +1,20 @@
+"""A process that does what a test tells it, line by line.
+
+    $ python -c 'import ...child; ...child.main(STORE, KEYWORDS)'
+
+Each line of the standard input is the `repr` of a piece of Python. It is run,
+and answered with one line: the `repr` of what it has bound to `answer`.
+"""
+
+import ast
+import gocept.filestore.filestore
+import sys
+
+
+def main(path, keywords):
+    store = gocept.filestore.filestore.FileStore(
+        path, **ast.literal_eval(keywords))
+    names = {'store': store}
+    for line in sys.stdin:
+        exec(ast.literal_eval(line), names)
+        print(repr(names.pop('answer', None)), flush=True)

@@ -1,0 +1,571 @@
+import contextlib
+import gc
+import gocept.filestore.interfaces
+import gocept.filestore.tests.case
+import json
+import os
+import subprocess
+import warnings
+
+
+class ClaimCase(gocept.filestore.tests.case.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.put('new', 'a', 'ours')
+
+    def events(self, name='a'):
+        return [json.loads(line)['event']
+                for line in self.read('attempts', name).splitlines()]
+
+    def abandon(self, times=1):
+        """Let a process die with the claim; return our own claim."""
+        for _ in range(times):
+            child = self.child()
+            child.run('claim = store.claim()')
+            child.kill()
+        return self.store.claim()
+
+
+class Facts(ClaimCase):
+
+    def test_attributes(self):
+        claim = self.store.claim()
+        self.assertEqual('a', claim.filename)
+        self.assertEqual(
+            os.path.join(self.store.path, 'work', 'a'), claim.path)
+        self.assertEqual(1, claim.attempt)
+        self.assertIn("'a'", repr(claim).replace(claim.path, 'a'))
+        claim.finish()
+
+    def test_nothing_is_written_for_a_file_that_works(self):
+        self.store.claim().finish()
+        self.assertEqual({'cur': ['a']}, self.tree())
+        self.assertFalse((self.path / 'attempts').exists())
+        self.assertFalse((self.path / 'failed').exists())
+
+    def test_deaths_count(self):
+        claim = self.abandon(2)
+        self.assertEqual(3, claim.attempt)
+        claim.finish()
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+
+class Open(ClaimCase):
+
+    def test_text(self):
+        self.put('new', 'a', 'ä\n')
+        with self.store.claim() as claim, claim.open() as file:
+            self.assertEqual('ä\n', file.read())
+
+    def test_binary(self):
+        self.put('new', 'a', 'ä')
+        with self.store.claim() as claim, claim.open('rb') as file:
+            self.assertEqual(b'\xc3\xa4', file.read())
+
+    def test_text_options(self):
+        (self.path / 'new' / 'a').write_bytes(b'\xe4\r\n')
+        with self.store.claim() as claim:
+            with claim.open(encoding='latin-1', newline='') as file:
+                self.assertEqual('ä\r\n', file.read())
+            with claim.open('rt', encoding='ascii', errors='replace') as file:
+                self.assertEqual('\ufffd\n', file.read())
+
+    def test_modes_that_write(self):
+        with self.store.claim() as claim:
+            for mode in ('w', 'a', 'x', 'r+', 'rb+', 'wb', ''):
+                with self.assertRaises(ValueError):
+                    claim.open(mode)
+            self.assertEqual('ours', self.text(claim))
+
+    def test_what_is_no_mode(self):
+        with self.store.claim() as claim:
+            for mode in ('rw', 'rbt', 'rq', 'rr'):
+                before = len(os.listdir('/proc/self/fd'))
+                with self.assertRaises(ValueError) as raised:
+                    claim.open(mode)
+                raised.exception.__traceback__ = None
+                self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+            self.assertEqual('ours', self.text(claim))
+
+    def test_bad_text_options(self):
+        with self.store.claim() as claim:
+            for kind, args, options in (
+                    (LookupError, (), {'encoding': 'no-such-encoding'}),
+                    (ValueError, (), {'newline': 'x'}),
+                    (ValueError, ('rb',), {'encoding': 'utf-8'})):
+                with self.assertRaises(kind):
+                    claim.open(*args, **options)
+            self.assertEqual('ours', self.text(claim))
+
+    def test_several_at_once_from_the_beginning(self):
+        with self.store.claim() as claim:
+            with claim.open() as one, claim.open() as two, claim.open('rb'):
+                self.assertEqual('o', one.read(1))
+                self.assertEqual('ours', two.read())
+                self.assertEqual('urs', one.read())
+            self.assertEqual('ours', self.text(claim))
+
+    def test_after_a_command_has_read_it(self):
+        with self.store.claim() as claim:
+            self.assertEqual(
+                b'ours', subprocess.check_output(['cat'], stdin=claim))
+            with claim.open() as file:
+                self.assertEqual('ours', file.read())
+
+    def test_command_reads_it_after_us(self):
+        with self.store.claim() as claim:
+            with claim.open() as file:
+                self.assertEqual('ours', file.read())
+            self.assertEqual(
+                b'ours', subprocess.check_output(['cat', claim.path]))
+
+    def test_file_left_open_does_not_keep_the_claim(self):
+        claim = self.store.claim()
+        file = claim.open()
+        self.addCleanup(file.close)
+        with self.dropping():
+            del claim
+        claim = self.store.claim()
+        self.assertEqual(2, claim.attempt)
+        claim.finish()
+
+    @contextlib.contextmanager
+    def dropping(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', ResourceWarning)
+            yield
+            gc.collect()
+
+
+class Finish(ClaimCase):
+
+    def test_keep(self):
+        inode = os.stat(self.path / 'new' / 'a').st_ino
+        self.store.claim().finish()
+        self.assertEqual({'cur': ['a']}, self.tree())
+        self.assertEqual(inode, os.stat(self.path / 'cur' / 'a').st_ino)
+
+    def test_keep_removes_an_older_one(self):
+        self.put('cur', 'a', 'older')
+        self.store.claim().finish()
+        self.assertEqual('ours', self.read('cur', 'a'))
+
+    def test_remove(self):
+        self.put('cur', 'a', 'older')
+        self.store.claim().finish(keep=False)
+        self.assertEqual({'cur': ['a']}, self.tree())
+        self.assertEqual('older', self.read('cur', 'a'))
+
+    def test_kept_file_was_taken_by_hand(self):
+        claim = self.store.claim()
+        os.remove(claim.path)
+        with self.assertRaises(gocept.filestore.interfaces.NoSuchFile):
+            claim.finish()
+
+    def test_removed_file_was_taken_by_hand(self):
+        claim = self.store.claim()
+        os.remove(claim.path)
+        claim.finish(keep=False)
+        self.assertEqual({}, self.tree())
+
+    def test_attempts_are_forgotten(self):
+        for keep in (True, False):
+            self.put('new', 'a')
+            self.abandon().finish(keep)
+            self.assertEqual([], self.store.list('attempts'))
+
+    def test_attempts_are_forgotten_after_a_release(self):
+        claim = self.store.claim()
+        self.put('new', 'a', 'newer')
+        claim.release()
+        claim = self.store.claim()
+        self.assertEqual(1, claim.attempt)
+        claim.finish()
+        self.assertEqual([], self.store.list('attempts'))
+
+    def test_attempts_were_removed_by_hand(self):
+        for keep in (True, False):
+            self.put('new', 'a')
+            claim = self.abandon()
+            os.remove(self.path / 'attempts' / 'a')
+            claim.finish(keep)
+            with self.assertRaises(gocept.filestore.interfaces.Settled):
+                claim.finish()
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+    def test_attempts_of_an_older_file_of_the_name_stay(self):
+        self.store.claim().fail('no paper')
+        self.put('new', 'a', 'newer')
+        self.abandon().finish()
+        self.assertEqual('failed', self.events()[0])
+        self.assertEqual(['a'], self.tree()['failed'])
+
+    def test_directory_in_the_way(self):
+        (self.path / 'cur' / 'a').mkdir()
+        claim = self.store.claim()
+        with self.assertRaises(gocept.filestore.interfaces.NotRegular):
+            claim.finish()
+        self.assertEqual(['a'], self.tree()['work'])
+        (self.path / 'cur' / 'a').rmdir()
+        claim.finish()
+
+    def test_link_in_the_way(self):
+        outside = self.directory / 'outside'
+        outside.write_text('outside')
+        os.symlink(outside, self.path / 'cur' / 'a')
+        self.store.claim().finish()
+        self.assertEqual('outside', outside.read_text())
+        self.assertFalse((self.path / 'cur' / 'a').is_symlink())
+        self.assertEqual('ours', self.read('cur', 'a'))
+
+    def test_finished_by_many_at_once(self):
+        # Files of one name are put into `cur`, and removed there, by several.
+        self.store.claim().finish()
+        children = [self.child() for _ in range(4)]
+        for child in children:
+            child.send('answer = 0\n'
+                       'for number in range(200):\n'
+                       '    with store.publish("a", replace=True):\n'
+                       '        pass\n'
+                       '    for claim in store.claims():\n'
+                       '        claim.finish()\n'
+                       '        answer += 1\n'
+                       '        try:\n'
+                       '            store.remove("a", "cur")\n'
+                       '        except FileNotFoundError:\n'
+                       '            pass')
+        self.assertGreater(sum(child.answer() for child in children), 0)
+        self.assertEqual([], self.store.list('new'))
+        self.assertEqual([], self.store.list('work'))
+
+
+class Fail(ClaimCase):
+
+    def test_moves_to_failed(self):
+        self.store.claim().fail('no paper')
+        self.assertEqual(['a'], self.tree()['failed'])
+        self.assertEqual('ours', self.read('failed', 'a'))
+        self.assertIsNone(self.store.claim())
+
+    def test_event(self):
+        self.store.claim().fail(ValueError('no paper'))
+        event = json.loads(self.read('attempts', 'a'))
+        self.assertEqual('failed', event['event'])
+        self.assertEqual('ValueError: no paper', event['error'])
+        self.assertEqual(os.getpid(), event['process'])
+        self.assertEqual(os.uname().nodename, event['host'])
+        self.assertIn('T', event['time'])
+        self.assertIn('ValueError', event['traceback'])
+
+    def test_older_ones_get_numbers(self):
+        for number in range(4):
+            self.put('new', 'a', str(number))
+            self.store.claim().fail('no paper')
+        self.assertEqual(
+            ['a', 'a.~1~', 'a.~2~', 'a.~3~'], self.tree()['failed'])
+        self.assertEqual(
+            ['3', '0', '1', '2'],
+            [self.read('failed', name) for name in self.tree()['failed']])
+
+    def test_older_one_with_the_longest_name(self):
+        for _ in range(2):
+            self.put('new', 'x' * 255)
+            for claim in self.store.claims():
+                claim.fail('no paper')
+        self.assertIn('x' * 251 + '.~1~', self.tree()['failed'])
+
+    def test_older_one_is_taken_away_meanwhile(self):
+        remover = self.child()
+        remover.run('import os, threading\n'
+                    'stop = threading.Event()\n'
+                    'def work():\n'
+                    '    while not stop.is_set():\n'
+                    '        for path in store.list("failed"):\n'
+                    '            os.remove(path)\n'
+                    'thread = threading.Thread(target=work)\n'
+                    'thread.start()')
+        for _ in range(1000):
+            self.put('new', 'a')
+            for claim in self.store.claims():
+                claim.fail('no paper')
+        remover.run('stop.set(); thread.join()')
+        self.assertEqual([], self.store.list('work'))
+
+    def test_number_that_a_crash_has_left_is_no_second_copy(self):
+        # by_link: one file with two names in `failed`.
+        self.store.claim().fail('no paper')
+        os.link(self.path / 'failed' / 'a', self.path / 'failed' / 'a.~1~')
+        self.put('new', 'a', 'newer')
+        self.store.claim().fail('no paper')
+        self.assertEqual(['a', 'a.~1~'], self.tree()['failed'])
+
+    def test_attempts_that_can_not_be_written(self):
+        self.put('attempts', 'x')
+        os.mkfifo(self.path / 'attempts' / 'a')
+        with self.no_blocking(), self.assertRaises(
+                gocept.filestore.interfaces.NotRegular):
+            with self.store.claim():
+                raise ZeroDivisionError
+        self.assertEqual(['a'], self.tree()['work'])
+
+
+class Release(ClaimCase):
+
+    def test_waits_in_new_again(self):
+        self.store.claim().release()
+        self.assertEqual({'new': ['a']}, self.tree())
+        with self.store.claim() as claim:
+            self.assertEqual(1, claim.attempt)
+
+    def test_another_process_takes_it_at_once(self):
+        claim = self.store.claim()
+        child = self.child()
+        take = 'claim = store.claim(); answer = claim and claim.attempt'
+        self.assertIsNone(child.run(take))
+        claim.release()
+        self.assertEqual(1, child.run(take))
+
+    def test_newer_one_waits(self):
+        claim = self.store.claim()
+        self.put('new', 'a', 'newer')
+        claim.release()
+        self.assertEqual(['a'], self.tree()['work'])
+        for content in ('ours', 'newer'):
+            with self.store.claim() as claim:
+                self.assertEqual(content, self.text(claim))
+                self.assertEqual(1, claim.attempt)
+        self.assertIsNone(self.store.claim())
+
+    def test_does_not_count(self):
+        claim = self.abandon()
+        for _ in range(3):
+            self.assertEqual(2, claim.attempt)
+            claim.release()
+            claim = self.store.claim()
+        claim.finish()
+
+    def test_attempt_after_deaths_waits_in_new_as_well(self):
+        claim = self.abandon()
+        claim.release()
+        self.assertEqual(['a'], self.tree()['new'])
+        claim = self.store.claim()
+        self.assertEqual(2, claim.attempt)
+        claim.finish()
+
+    def test_goes_to_the_end_of_the_queue(self):
+        self.put('new', 'b')
+        self.store.claim().release()
+        self.assertEqual(['b', 'a'], [
+            claim.finish() or claim.filename for claim in self.store.claims()])
+
+    def test_forked_child_does_not_keep_it(self):
+        child = self.child()
+        child.run('import os\n'
+                  'claim = store.claim()\n'
+                  'pid = os.fork()\n'
+                  'while not pid:\n'
+                  '    os.read(0, 1) or os._exit(0)\n'
+                  'claim.release()')
+        claim = self.store.claim()
+        self.assertEqual(1, claim.attempt)
+        claim.finish()
+
+
+class Block(ClaimCase):
+
+    def test_finishes(self):
+        with self.store.claim():
+            pass
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+    def test_exception_fails_and_goes_on(self):
+        with self.assertRaises(ZeroDivisionError), self.store.claim():
+            raise ZeroDivisionError
+        self.assertEqual(['a'], self.tree()['failed'])
+        self.assertIn('raise ZeroDivisionError', self.read('attempts', 'a'))
+
+    def test_no_exception_of_the_file(self):
+        for kind in (KeyboardInterrupt, SystemExit, GeneratorExit):
+            with self.assertRaises(kind), self.store.claim():
+                raise kind
+            self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_settled_inside(self):
+        for verb, space in (('finish', 'cur'), ('release', 'new')):
+            with self.store.claim() as claim:
+                getattr(claim, verb)()
+            self.assertEqual(['a'], self.tree()[space])
+            self.put('new', 'a')
+        with self.assertRaises(ZeroDivisionError), self.store.claim() as claim:
+            claim.finish(keep=False)
+            raise ZeroDivisionError
+
+    def test_what_can_not_be_finished_is_let_go(self):
+        (self.path / 'cur' / 'a').mkdir()
+        with self.assertRaises(gocept.filestore.interfaces.NotRegular):
+            with self.store.claim():
+                pass
+        (self.path / 'cur' / 'a').rmdir()
+        with self.store.claim() as claim:
+            self.assertEqual(2, claim.attempt)
+
+    def test_directory_is_changed_inside(self):
+        # The path of the store is a relative one.
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.directory)
+        self.path = self.path.relative_to(self.directory)
+        store = self.open_store()
+        with store.claim() as claim:
+            os.chdir('/')
+            self.assertEqual('ours', self.text(claim))
+        os.chdir(self.directory)
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+
+class Settled(ClaimCase):
+
+    def test_each_call_raises_after_each_end(self):
+        for end in ('finish', 'release', 'fail'):
+            self.put('new', 'a')
+            claim = self.store.claim()
+            getattr(claim, end)(*['error'] * (end == 'fail'))
+            for call in (claim.finish, claim.release, claim.open,
+                         claim.fileno, claim.__enter__,
+                         lambda claim=claim: claim.fail('error')):
+                with self.assertRaises(
+                        gocept.filestore.interfaces.Settled) as raised:
+                    call()
+                self.assertIsInstance(raised.exception, ValueError)
+                self.assertIn("'a'", str(raised.exception))
+            for claim in self.store.claims():
+                claim.finish(keep=False)
+
+    def test_leaves_no_descriptor_open(self):
+        self.store.claim().finish()
+        before = len(os.listdir('/proc/self/fd'))
+        for end in ('finish', 'release'):
+            self.put('new', 'a')
+            getattr(self.store.claim(), end)()
+        self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
+
+class Dropped(ClaimCase):
+
+    def test_warns_and_is_found_by_the_next(self):
+        claim = self.store.claim()
+        with self.assertWarns(ResourceWarning) as warned:
+            del claim
+            gc.collect()
+        self.assertIn(os.path.join(self.path, 'work', 'a'),
+                      str(warned.warning))
+        claim = self.store.claim()
+        self.assertEqual(2, claim.attempt)
+        claim.finish()
+
+    def test_settled_one_does_not_warn(self):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter('always')
+            self.store.claim().finish()
+            gc.collect()
+        self.assertEqual([], caught)
+
+
+class Inherited(ClaimCase):
+
+    def test_fileno_holds_the_lock(self):
+        claim = self.store.claim()
+        status = os.fstat(claim.fileno())
+        self.assertTrue(os.path.samestat(status, os.stat(claim.path)))
+        claim.finish()
+
+    def test_command_keeps_the_claim_alive(self):
+        child = self.child()
+        pid = child.run(
+            'import subprocess\n'
+            'claim = store.claim()\n'
+            'command = subprocess.Popen(\n'
+            '    ["sleep", "60"], stdin=subprocess.DEVNULL,\n'
+            '    stdout=subprocess.DEVNULL, pass_fds=[claim.fileno()])\n'
+            'answer = command.pid')
+        child.kill()
+        self.assertIsNone(self.store.claim())
+        os.kill(pid, 9)
+        with self.no_blocking():
+            while (claim := self.store.claim()) is None:
+                pass
+        self.assertEqual(2, claim.attempt)
+        claim.finish()
+
+    def test_command_without_the_descriptor_does_not(self):
+        child = self.child()
+        pid = child.run(
+            'import subprocess\n'
+            'claim = store.claim()\n'
+            'command = subprocess.Popen(["sleep", "60"],\n'
+            '    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)\n'
+            'answer = command.pid')
+        self.addCleanup(os.kill, pid, 9)
+        child.kill()
+        with self.store.claim() as claim:
+            self.assertEqual(2, claim.attempt)
+
+    def test_forked_child_keeps_the_claim_alive(self):
+        child = self.child()
+        pid = child.run('import os, signal\n'
+                        'claim = store.claim()\n'
+                        'answer = os.fork()\n'
+                        'while not answer:\n'
+                        '    signal.pause()')
+        child.process.kill()
+        child.process.wait()
+        self.assertIsNone(self.store.claim())
+        os.kill(pid, 9)
+        with self.no_blocking():
+            while (claim := self.store.claim()) is None:
+                pass
+        self.assertEqual(2, claim.attempt)
+        claim.finish()
+
+    def fork(self, end):
+        """Let a child of the owner come to its end, before its parent."""
+        child = self.child()
+        child.send('import os, sys, warnings\n'
+                   'warnings.simplefilter("ignore")\n'
+                   'def work():\n'
+                   '    with store.claim() as claim:\n'
+                   '        pid = os.fork()\n'
+                   '        if not pid:\n'
+                   '            %s\n'
+                   '        os.waitpid(pid, 0)\n'
+                   '        print("None", flush=True)\n'
+                   '        sys.stdin.readline()\n'
+                   'work()' % end)
+        child.answer()
+        self.assertIsNone(self.store.claim())
+        self.assertEqual({'work': ['a']}, self.tree())
+        child.send('')
+        child.answer()
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+    def test_end_of_a_forked_child_does_not_end_the_claim(self):
+        self.fork('os._exit(0)')
+
+    def test_child_that_drops_the_claim_does_not_end_it(self):
+        child = self.child()
+        child.run('import os, warnings\n'
+                  'warnings.simplefilter("ignore")\n'
+                  'claim = store.claim()\n'
+                  'pid = os.fork()\n'
+                  'if not pid:\n'
+                  '    claim = None\n'
+                  '    os._exit(0)\n'
+                  'os.waitpid(pid, 0)')
+        self.assertIsNone(self.store.claim())
+        child.run('claim.finish()')
+
+    def test_child_that_leaves_the_block_does_not_end_the_claim(self):
+        self.fork('sys.exit(0)')
+
+    def test_child_that_fails_in_the_block_does_not_end_the_claim(self):
+        self.fork('sys.stderr.close(); raise ValueError')

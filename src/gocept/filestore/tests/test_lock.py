@@ -1,0 +1,160 @@
+import errno
+import fcntl
+import gocept.filestore.interfaces
+import gocept.filestore.lock
+import gocept.filestore.space
+import gocept.filestore.tests.case
+import os
+import socket
+
+
+class LockCase(gocept.filestore.tests.case.Case):
+
+    def setUp(self):
+        super().setUp()
+        self.space = gocept.filestore.space.Space(
+            str(self.path), 'new', str(self.path / 'new'), False)
+        self.put('new', 'a')
+
+    def hold(self, name='a'):
+        return gocept.filestore.lock.hold(self.space, name)
+
+
+def refusing(number):
+    """Return a flock(2), or a close(2), that answers with an error."""
+    def call(*args):
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+class Lock(LockCase):
+
+    def lock(self, number):
+        return gocept.filestore.lock.lock(1, flock=refusing(number))
+
+    def test_held_by_another(self):
+        self.assertFalse(self.lock(errno.EAGAIN))
+
+    def test_gone(self):
+        # GlusterFS, on a file that was just removed.
+        self.assertFalse(self.lock(errno.ESTALE))
+        self.assertFalse(self.lock(errno.ENOENT))
+
+    def test_any_other_error_is_raised(self):
+        for number in (errno.EBADF, errno.EIO, errno.ENOLCK):
+            with self.assertRaises(OSError) as raised:
+                self.lock(number)
+            self.assertEqual(number, raised.exception.errno)
+
+
+class Hold(LockCase):
+
+    def test_excludes_others(self):
+        held = self.hold()
+        self.assertIsNone(self.hold())
+        held.close()
+        self.assertIsNotNone(self.hold())
+
+    def test_excludes_other_processes(self):
+        child = self.child()
+        child.run('import gocept.filestore.lock, gocept.filestore.space\n'
+                  'space = gocept.filestore.space.Space(\n'
+                  '    store.path, "new", store.path + "/new", False)\n'
+                  'held = gocept.filestore.lock.hold(space, "a")')
+        self.assertIsNone(self.hold())
+        child.kill()
+        self.assertIsNotNone(self.hold())
+
+    def test_dropped_one_excludes_nobody(self):
+        held = self.hold()
+        descriptor = held.descriptor
+        del held
+        with self.assertRaises(OSError):
+            os.fstat(descriptor)
+        self.assertIsNotNone(self.hold())
+
+    def test_status(self):
+        path = self.path / 'new' / 'a'
+        self.assertTrue(os.path.samestat(os.stat(path), self.hold().status))
+        os.link(path, self.path / 'cur' / 'a')
+        self.assertEqual(2, self.hold().status.st_nlink)
+
+    def test_nothing(self):
+        self.assertIsNone(self.hold('b'))
+
+    def test_special_files(self):
+        directory = self.path / 'new'
+        os.symlink('a', directory / 'link')
+        os.mkfifo(directory / 'pipe')
+        (directory / 'directory').mkdir()
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(str(directory / 'socket'))
+        before = os.listdir('/proc/self/fd')
+        for name in ('link', 'pipe', 'directory', 'socket'):
+            with self.no_blocking(), self.subTest(name):
+                self.assertIsNone(self.hold(name))
+        self.assertEqual(before, os.listdir('/proc/self/fd'))
+
+    def test_forbidden(self):
+        (self.path / 'new' / 'a').chmod(0)
+        with self.be_nobody(), self.assertRaises(PermissionError) as raised:
+            self.hold()
+        self.assertEqual(
+            str(self.path / 'new' / 'a'), raised.exception.filename)
+
+    def test_close_does_not_free_what_a_forked_child_shares(self):
+        held = self.hold()
+        shared = os.dup(held.descriptor)  # is what a fork does
+        held.close()
+        self.assertIsNone(self.hold())
+        os.close(shared)
+        self.assertIsNotNone(self.hold())
+
+    def test_release_does(self):
+        held = self.hold()
+        shared = os.dup(held.descriptor)
+        self.addCleanup(os.close, shared)
+        held.release()
+        self.assertIsNotNone(self.hold())
+
+    def test_lease_of_a_reader_is_no_obstacle(self):
+        with open(self.path / 'new' / 'a') as file:
+            fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            self.assertIsNotNone(self.hold())
+
+    def test_leased_by_another(self):
+        # A Samba server does this (oplocks). Reading waits until it lets go,
+        # or, without waiting, is refused with EAGAIN.
+        child = self.child()
+        child.run('import fcntl, signal\n'
+                  'signal.signal(signal.SIGIO, signal.SIG_IGN)\n'
+                  'file = open(store.path + "/new/a", "r+")\n'
+                  'fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)')
+        with self.no_blocking():
+            self.assertIsNone(self.hold())
+        child.kill()
+        self.assertIsNotNone(self.hold())
+
+
+class Close(LockCase):
+
+    def close(self, number):
+        gocept.filestore.lock.close(1, refusing(number))
+
+    def test_second_time_does_nothing(self):
+        held = self.hold()
+        held.close()
+        self.assertIsNone(held.descriptor)
+        held.__del__()
+        self.assertIsNotNone(self.hold())
+
+    def test_gone(self):
+        # GlusterFS, on a file that was just removed.
+        for number in (errno.ESTALE, errno.ENOENT):
+            self.assertIsNone(self.close(number))
+
+    def test_any_other_error_is_raised(self):
+        with self.assertRaises(OSError) as raised:
+            self.close(errno.EIO)
+        self.assertEqual(errno.EIO, raised.exception.errno)

@@ -1,0 +1,108 @@
+import gocept.filestore.interfaces
+import gocept.filestore.name
+import os
+import pathlib
+import unittest
+
+
+class Check(unittest.TestCase):
+
+    def objection(self, name):
+        with self.assertRaises(
+                gocept.filestore.interfaces.InvalidName) as raised:
+            gocept.filestore.name.check(name, 'the/store')
+        self.assertEqual(name, raised.exception.filename)
+        self.assertEqual('the/store', raised.exception.store)
+        self.assertIn(repr(name), str(raised.exception))
+        return raised.exception.reason
+
+    def test_returns_a_good_name(self):
+        for name in ('a', 'a.xml', 'a b', 'a\nb', 'ä.xml', 'a.', '-', '~',
+                     'a\\b', 'a:b', 'x' * 255, 'ä' * 127 + 'x', '\udcff'):
+            self.assertEqual(
+                name, gocept.filestore.name.check(name, 'store'))
+
+    def test_returns_a_string_for_a_path_object(self):
+        self.assertEqual(
+            'a.xml',
+            gocept.filestore.name.check(pathlib.Path('a.xml'), 'store'))
+
+    def test_empty(self):
+        self.assertEqual('it is empty', self.objection(''))
+
+    def test_leading_dot(self):
+        for name in ('.', '..', '.a', '...', '.nfs0001'):
+            self.assertEqual('it begins with a dot', self.objection(name))
+
+    def test_separator(self):
+        for name in ('a/b', '/a', 'a/', '/', 'a/../b'):
+            self.assertEqual('it contains a separator', self.objection(name))
+
+    def test_nul(self):
+        for name in ('\0', 'a\0', 'a\0b'):
+            self.assertEqual('it contains a NUL byte', self.objection(name))
+
+    def test_too_long(self):
+        for name in ('x' * 256, 'ä' * 128, '\N{SNOWMAN}' * 86):
+            self.assertEqual(
+                'it is longer than 255 bytes', self.objection(name))
+
+    def test_can_not_be_encoded(self):
+        self.assertEqual('it can not be encoded', self.objection('\ud800'))
+
+    def test_something_else_than_a_string_is_a_mistake(self):
+        for name in (b'a', None, 1, ['a']):
+            with self.assertRaises(TypeError):
+                gocept.filestore.name.check(name, 'store')
+
+
+class Bare(unittest.TestCase):
+
+    def test_strips_leading_elements(self):
+        for path in ('a', '/a', '../a', 'x/y/a', '//a', pathlib.Path('x/a')):
+            self.assertEqual('a', gocept.filestore.name.bare(path))
+
+    def test_what_remains_may_still_be_bad(self):
+        for path, name in (('a/', ''), ('a/..', '..'), ('/', '')):
+            self.assertEqual(name, gocept.filestore.name.bare(path))
+
+
+class Unique(unittest.TestCase):
+
+    def test_form(self):
+        name = gocept.filestore.name.unique(lambda: 1234567890000042999)
+        self.assertRegex(name, r'^1234567890\.M000042P%sQ\d+\.%s$' % (
+            os.getpid(), gocept.filestore.name.HOST))
+
+    def test_differs_within_one_instant(self):
+        names = {gocept.filestore.name.unique(lambda: 0) for _ in range(1000)}
+        self.assertEqual(1000, len(names))
+
+    def test_sorts_by_time(self):
+        instants = (0, 999_999, 10 ** 6, 10 ** 9 - 1, 10 ** 9, 9 * 10 ** 9)
+        names = [gocept.filestore.name.unique(lambda n=n: n + 10 ** 18)
+                 for n in instants]
+        self.assertEqual(names, sorted(names))
+
+    def test_is_a_good_name(self):
+        name = gocept.filestore.name.unique()
+        self.assertEqual(name, gocept.filestore.name.check(name, 'store'))
+
+    def test_host_can_not_break_the_name(self):
+        self.assertNotIn('/', gocept.filestore.name.HOST)
+        self.assertNotIn(':', gocept.filestore.name.HOST)
+
+
+class Backup(unittest.TestCase):
+
+    def test_form(self):
+        self.assertEqual('a.xml.~1~', gocept.filestore.name.backup('a.xml', 1))
+        self.assertEqual('a.~123~', gocept.filestore.name.backup('a', 123))
+
+    def test_stays_within_the_longest_name(self):
+        for name in ('x' * 255, 'ä' * 127, 'y' + 'ä' * 127, '\udcff' * 255):
+            result = gocept.filestore.name.backup(name, 10)
+            self.assertTrue(result.endswith('.~10~'))
+            self.assertLessEqual(len(os.fsencode(result)), 255)
+            self.assertEqual(
+                result, gocept.filestore.name.check(result, 'store'))

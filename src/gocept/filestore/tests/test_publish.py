@@ -1,0 +1,394 @@
+import errno
+import gocept.filestore.interfaces
+import gocept.filestore.tests.case
+import os
+import resource
+import signal
+import subprocess
+import unittest
+
+
+class PublishCase(gocept.filestore.tests.case.Case):
+
+    def publish(self, *args, content='ours', **kw):
+        with self.store.publish(*args, **kw) as file:
+            file.write(content)
+
+
+class Publish(PublishCase):
+
+    def test_whole_file_in_new(self):
+        with self.store.publish('a') as file:
+            file.write('ours')
+            self.assertEqual([], self.store.list('new'))
+            self.assertEqual(1, len(self.store.list('tmp')))
+        self.assertEqual({'new': ['a']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'a'))
+
+    def test_plain_file_of_open(self):
+        with self.store.publish('a') as file:
+            plain = open(self.directory / 'plain', 'w')
+            self.addCleanup(plain.close)
+            self.assertIs(type(plain), type(file))
+            self.assertEqual(self.store.list('tmp'), [file.name])
+            self.assertEqual('w', file.mode)
+
+    def test_modes(self):
+        for mode, content in (('w', 'ä'), ('wb', b'\xff'), ('w+', 'ä'),
+                              ('w+b', b'\xff'), ('wt', 'ä')):
+            with self.store.publish('a', mode, replace=True) as file:
+                file.write(content)
+                if '+' in mode:
+                    file.seek(0)
+                    self.assertEqual(content, file.read())
+            self.assertEqual(
+                'ä'.encode() if isinstance(content, str) else content,
+                (self.path / 'new' / 'a').read_bytes())
+
+    def test_other_modes(self):
+        for mode in ('r', 'a', 'x', 'r+', '', 'rb', 'a+'):
+            with self.assertRaises(ValueError):
+                self.publish('a', mode)
+        self.assertEqual({}, self.tree())
+
+    def test_what_is_no_mode_leaves_nothing_behind(self):
+        for mode in ('wx', 'wq', 'rw', 'wa', 'wbt', 'w++', 'ww'):
+            before = len(os.listdir('/proc/self/fd'))
+            with self.assertRaises(ValueError) as raised:
+                self.publish('a', mode)
+            raised.exception.__traceback__ = None
+            self.assertEqual({}, self.tree())
+        self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
+    def test_text_options(self):
+        self.publish('a', content='ä\u20ac\n', encoding='latin-1',
+                     errors='replace', newline='\r\n')
+        self.assertEqual(
+            b'\xe4?\r\n', (self.path / 'new' / 'a').read_bytes())
+
+    def test_bad_text_options_leave_nothing_behind(self):
+        for kind, options in (
+                (LookupError, {'encoding': 'no-such-encoding'}),
+                (ValueError, {'newline': 'x'}),
+                (ValueError, {'mode': 'wb', 'encoding': 'utf-8'}),
+                (ValueError, {'mode': 'wb', 'errors': 'strict'}),
+                (ValueError, {'mode': 'wb', 'newline': '\n'})):
+            with self.assertRaises(kind):
+                self.publish('a', **options)
+        self.assertEqual({}, self.tree())
+
+    def test_closed_inside(self):
+        for store in (self.store, self.open_store(durable=True)):
+            with store.publish('a', replace=True) as file:
+                file.write('ours')
+                file.close()
+            self.assertEqual('ours', self.read('new', 'a'))
+
+    def test_durable(self):
+        with self.open_store(durable=True).publish('a') as file:
+            file.write('ours')
+        self.assertEqual('ours', self.read('new', 'a'))
+
+    def test_nothing_is_made_before_the_block(self):
+        self.store.publish('a')
+        self.assertEqual({}, self.tree())
+
+    def test_second_use(self):
+        publication = self.store.publish('a')
+        with publication:
+            with self.assertRaises(
+                    gocept.filestore.interfaces.Settled) as raised:
+                publication.__enter__()
+        self.assertIn("'a'", str(raised.exception))
+        with self.assertRaises(gocept.filestore.interfaces.Settled):
+            publication.__enter__()
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_leaves_no_descriptor_open(self):
+        self.publish('a')
+        before = len(os.listdir('/proc/self/fd'))
+        self.publish('b')
+        with self.assertRaises(FileExistsError):
+            self.publish('a')
+        self.assertEqual(before, len(os.listdir('/proc/self/fd')))
+
+    def test_claimable_as_soon_as_it_is_there(self):
+        publication = self.store.publish('a')
+        with publication as file:
+            file.write('ours')
+        with self.store.claim() as claim:
+            self.assertEqual('ours', self.text(claim))
+
+
+class Names(PublishCase):
+
+    def test_given(self):
+        self.assertEqual('a', self.store.publish('a').filename)
+
+    def test_unique_ones_sort_by_time(self):
+        names = []
+        for _ in range(200):
+            publication = self.store.publish()
+            with publication:
+                names.append(publication.filename)
+        self.assertEqual(names, sorted(set(names)))
+        self.assertNames(names, self.store.list('new'))
+
+    def test_unique_among_processes(self):
+        children = [self.child() for _ in range(4)]
+        for child in children:
+            child.send('for number in range(200):\n'
+                       '    with store.publish():\n'
+                       '        pass')
+        for child in children:
+            child.answer()
+        self.assertEqual(800, len(self.store.list('new')))
+
+
+class Taken(PublishCase):
+
+    def setUp(self):
+        super().setUp()
+        self.put('new', 'a', 'theirs')
+
+    def test_refused(self):
+        with self.assertRaises(
+                gocept.filestore.interfaces.NameTaken) as raised:
+            self.publish('a')
+        self.assertEqual('a', raised.exception.filename)
+        self.assertEqual({'new': ['a']}, self.tree())
+        self.assertEqual('theirs', self.read('new', 'a'))
+
+    def test_replaced(self):
+        self.publish('a', replace=True)
+        self.assertEqual({'new': ['a']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'a'))
+
+    def test_in_work_is_not_taken(self):
+        claim = self.store.claim()
+        self.publish('a')
+        self.assertEqual({'new': ['a'], 'work': ['a']}, self.tree())
+        claim.finish()
+
+    def test_special_file_is_not_replaced(self):
+        os.mkfifo(self.path / 'new' / 'pipe')
+        os.symlink('nowhere', self.path / 'new' / 'link')
+        (self.path / 'new' / 'directory').mkdir()
+        for name in ('pipe', 'link', 'directory'):
+            with self.no_blocking(), self.assertRaises(
+                    gocept.filestore.interfaces.NotRegular):
+                self.publish(name, replace=True)
+        self.assertEqual(
+            {'new': ['a', 'directory', 'link', 'pipe']}, self.tree())
+
+
+class Failing(PublishCase):
+    """Nothing is left behind."""
+
+    def failing(self, kind, action):
+        for durable in (True, False):
+            store = self.open_store(durable=durable)
+            with self.assertRaises(kind), store.publish('a') as file:
+                file.write('ours')
+                action(file)
+            self.assertEqual({}, self.tree())
+            self.assertTrue(is_closed(file))
+
+    def test_error_inside(self):
+        for error in (ZeroDivisionError(), KeyboardInterrupt(),
+                      SystemExit()):
+            self.failing(type(error), lambda file, e=error: throw(e))
+
+    def test_error_inside_after_closing(self):
+        self.failing(ZeroDivisionError, lambda file: (file.close(), 1 / 0))
+
+    def test_error_inside_after_detaching(self):
+        raws = []
+        self.failing(ZeroDivisionError, lambda file: (
+            raws.append(file.detach()), 1 / 0))
+
+    def test_detached(self):
+        raws = []
+        self.failing(ValueError, lambda file: raws.append(file.detach()))
+
+    def test_what_can_not_be_encoded(self):
+        self.failing(
+            UnicodeEncodeError, lambda file: file.write('\udcff'))
+
+    def test_draft_removed_inside(self):
+        self.failing(FileNotFoundError, lambda file: os.remove(file.name))
+
+    def test_draft_removed_and_an_error_inside(self):
+        self.failing(ZeroDivisionError, lambda file: (
+            os.remove(file.name), 1 / 0))
+
+    def test_draft_removed_after_closing(self):
+        self.failing(FileNotFoundError, lambda file: (
+            file.close(), os.remove(file.name)))
+
+    def test_process_dies_inside(self):
+        child = self.child()
+        child.run('publication = store.publish("a")\n'
+                  'file = publication.__enter__()\n'
+                  'file.write("half")\n'
+                  'file.flush()')
+        child.kill()
+        self.assertEqual(['tmp'], list(self.tree()))
+        self.assertEqual(1, len(self.store.list('tmp')))
+        self.publish('a')
+        self.assertEqual('ours', self.read('new', 'a'))
+
+
+def throw(error):
+    raise error
+
+
+def is_closed(file):
+    try:
+        return file.closed
+    except ValueError:
+        return True  # it was detached
+
+
+class TooLarge(PublishCase):
+    """The disk, here the limit of the process, has no room for the file."""
+
+    def setUp(self):
+        super().setUp()
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_FSIZE, before)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGXFSZ, handler)
+        self.limit = (5000, before[1])
+
+    def too_large(self, action):
+        for durable in (True, False):
+            store = self.open_store(durable=durable)
+            with self.assertRaises(OSError) as raised:
+                resource.setrlimit(resource.RLIMIT_FSIZE, self.limit)
+                action(store)
+            self.assertEqual(errno.EFBIG, raised.exception.errno)
+
+    def write(self, store, size):
+        with store.publish('a', 'wb') as file:
+            file.write(b'x' * size)
+
+    def test_noticed_inside(self):
+        self.too_large(lambda store: self.write(store, 10 ** 6))
+        self.assertEqual({}, self.tree())
+
+    def test_noticed_when_leaving(self):
+        # What fits into the buffer is written at the very end.
+        self.too_large(lambda store: self.write(store, 8000))
+        self.assertEqual({}, self.tree())
+
+    def test_copy(self):
+        self.put('cur', 'a', 'x' * 10 ** 6)
+        self.put('new', 'a', 'theirs')
+        self.too_large(lambda store: store.copy('a', 'cur', 'new'))
+        self.assertEqual({'cur': ['a'], 'new': ['a']}, self.tree())
+        self.assertEqual('theirs', self.read('new', 'a'))
+
+
+@unittest.skipUnless(
+    gocept.filestore.tests.case.can_mount(), 'no disk can be mounted here')
+class FullDisk(PublishCase):
+
+    def setUp(self):
+        super().setUp()
+        disk = self.directory / 'disk'
+        disk.mkdir()
+        subprocess.run(
+            ['mount', '-t', 'tmpfs', '-o', 'size=256k', 'tmpfs', disk],
+            check=True)
+        self.addCleanup(subprocess.run, ['umount', '-l', disk], check=True)
+        self.path = disk / 'store'
+        self.store = self.open_store()
+        self.store.prepare()
+
+    def fill(self):
+        with open(self.path.parent / 'filler', 'wb', 0) as file:
+            try:
+                while True:
+                    file.write(b'x' * 4096)
+            except OSError as error:
+                self.assertEqual(errno.ENOSPC, error.errno)
+
+    def test_nothing_is_left_behind(self):
+        for size in (100, 8000, 10 ** 6):
+            for durable in (False, True):
+                self.full(self.open_store(durable=durable), size)
+
+    def full(self, store, size):
+        self.fill()
+        with self.assertRaises(OSError) as raised:
+            with store.publish('a', 'wb') as file:
+                file.write(b'x' * size)
+        self.assertEqual(errno.ENOSPC, raised.exception.errno)
+        self.assertEqual({}, self.tree())
+
+    def test_claim_and_finish_need_no_room(self):
+        self.publish('a')
+        self.publish('b')
+        self.store.claim().finish()
+        self.fill()
+        self.store.claim().finish()
+        self.assertEqual({'cur': ['a', 'b']}, self.tree())
+
+    def test_abandoned_file_does_not_keep_others_waiting(self):
+        # The attempt can not be written down. What can be done is done: it
+        # makes room.
+        self.publish('a')
+        child = self.child()
+        child.run('claim = store.claim()')
+        child.kill()
+        self.publish('b')
+        self.fill()
+        claim = self.store.claim()
+        self.assertEqual('b', claim.filename)
+        claim.finish(keep=False)
+        self.fill()
+        with self.assertRaises(OSError) as raised:
+            self.store.claim()
+        self.assertEqual(errno.ENOSPC, raised.exception.errno)
+        # The error is still at hand; it must not hold the lock.
+        os.remove(self.path.parent / 'filler')
+        claim = self.store.claim()
+        self.assertEqual(('a', 2), (claim.filename, claim.attempt))
+        claim.finish()
+
+
+class Mode(PublishCase):
+
+    def test_exact_whatever_the_umask(self):
+        for mode in (0o600, 0o640, 0o660, 0o666, 0o444):
+            for mask in (0, 0o077, 0o777):
+                with self.umask(mask):
+                    with self.open_store(file_mode=mode).publish(
+                            'a', replace=True):
+                        pass
+                self.assertMode(mode, self.path / 'new' / 'a')
+
+    def test_umask(self):
+        with self.umask(0o027):
+            self.publish('a')
+        self.assertMode(0o640, self.path / 'new' / 'a')
+
+    def test_set_before_the_file_is_visible(self):
+        watcher = self.child()
+        watcher.send(
+            'import os\n'
+            'answer, new = set(), store.path + "/new/"\n'
+            'while not os.path.exists(new + "end"):\n'
+            '    try:\n'
+            '        answer.add(os.stat(new + "a").st_mode & 0o777)\n'
+            '    except FileNotFoundError:\n'
+            '        pass')
+        store = self.open_store(file_mode=0o646)
+        with self.umask(0o077):
+            for _ in range(500):
+                with store.publish('a', replace=True):
+                    pass
+            with store.publish('end'):
+                pass
+        self.assertEqual({0o646}, watcher.answer())
