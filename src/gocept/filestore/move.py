@@ -69,9 +69,11 @@ def by_link(source, name, target, new_name, durable=True, status=None):
     try:
         os.unlink(name, dir_fd=source)
     except OSError as error:
-        # GlusterFS, or somebody removed it: it has moved all the same.
-        if error.errno not in GONE:
-            raise
+        if error.errno in GONE:
+            return  # GlusterFS, or somebody removed it: it has moved anyway
+        if status is not None:
+            os.unlink(new_name, dir_fd=target)  # it is locked, and ours
+        raise
 
 
 def replace(source, name, target, new_name, durable=True):
@@ -117,15 +119,21 @@ def replace_locked(source, name, target, new_name):
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        is_locked = is_at(target, new_name, os.fstat(descriptor))
-        if is_locked:
-            replace(source, name, target, new_name)
-    except BlockingIOError:
-        return False
+        return replace_open(descriptor, source, name, target, new_name)
     finally:
         os.close(descriptor)
-    return is_locked
+
+
+def replace_open(descriptor, source, name, target, new_name):
+    """Replace the file that is open, unless it is locked or has gone."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    if not is_at(target, new_name, os.fstat(descriptor)):
+        return False
+    replace(source, name, target, new_name)
+    return True
 
 
 def is_at(directory, name, status):

@@ -145,6 +145,19 @@ class Answers(MoveCase):
             self.call(gocept.filestore.move.by_link, status=status)
         self.assertEqual({'tmp': ['a']}, self.tree())
 
+    def test_what_may_not_be_removed_is_not_linked(self):
+        # The lock is ours, so the new name can go again.
+        (self.path / 'new').chmod(0o777)
+        (self.path / 'tmp').chmod(0o755 if os.getuid() == 0 else 0o555)
+        (self.path / 'tmp' / 'a').chmod(0o666)
+        status = os.stat(self.path / 'tmp' / 'a')
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            self.call(gocept.filestore.move.by_link, status=status)
+        self.assertEqual({'tmp': ['a']}, self.tree())
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            self.call(gocept.filestore.move.by_link)
+        self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
+
     def test_name_that_is_no_unicode(self):
         name = os.fsdecode(b'\xff\xfe')
         gocept.filestore.move.move(self.source, 'a', self.target, name)
@@ -270,10 +283,43 @@ class Unsupported(gocept.filestore.tests.case.Case):
         self.assertEqual('older', self.read('new', 'a'))
         self.assertEqual({'new': ['a'], 'tmp': ['draft']}, self.tree())
 
+    def test_publishing_says_what_it_has_waited_for(self):
+        with open(self.path / 'new' / 'a') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertEqual(
+                'NameTaken', self.publisher.run(IMPATIENT_PUBLISHER))
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_file_that_has_gone_is_not_replaced(self):
+        tmp, new = (os.open(self.path / name, os.O_RDONLY)
+                    for name in ('tmp', 'new'))
+        self.put('tmp', 'draft')
+        with open(self.path / 'new' / 'a') as file:
+            os.rename(self.put('tmp', 'b', 'newer'), self.path / 'new' / 'a')
+            self.assertFalse(gocept.filestore.move.replace_open(
+                file.fileno(), tmp, 'draft', new, 'a'))
+        os.remove(self.path / 'new' / 'a')
+        self.assertFalse(gocept.filestore.move.replace_locked(
+            tmp, 'draft', new, 'a'))
+        os.close(tmp)
+        os.close(new)
+        self.assertEqual({'tmp': ['draft']}, self.tree())
+
     def test_moving(self):
         self.publisher.run('store.move("a", "new", "cur", replace=False)')
         self.assertEqual({'cur': ['a']}, self.tree())
 
+
+IMPATIENT_PUBLISHER = """
+import gocept.filestore.move
+gocept.filestore.move.replace_unlocked.__defaults__ = (
+    False, lambda seconds: None)
+try:
+    with store.publish('a', replace=True) as file:
+        file.write('newer')
+except OSError as error:
+    answer = type(error).__name__
+"""
 
 IMPATIENT = """
 import gocept.filestore.move, os

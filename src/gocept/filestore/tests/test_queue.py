@@ -105,7 +105,8 @@ new = os.stat(store.path + '/new').st_ino
 counts = []
 if not hasattr(sys, 'hooked'):
     def hook(event, args):
-        if event == 'os.scandir' and os.fstat(args[0]).st_ino == new:
+        if (event == 'os.scandir' and isinstance(args[0], int)
+                and os.fstat(args[0]).st_ino == new):
             sys.counts.append(len(sys.taken))
     sys.addaudithook(hook)
     sys.hooked = True

@@ -46,6 +46,20 @@ class SpaceCase(gocept.filestore.tests.case.Case):
         return ('link', 'dangling', 'loop', 'pipe', 'directory', 'socket')
 
 
+class Mode(SpaceCase):
+
+    def test_file_whose_mode_can_not_be_set_is_not_left_behind(self):
+        # As on file systems without modes; this descriptor takes none.
+        self.put('new', 'a')
+        descriptor = os.open(self.path / 'new' / 'a', os.O_PATH)
+        with self.assertRaises(OSError) as raised:
+            self.space._set_mode('a', descriptor, 0o600)
+        self.assertEqual(
+            str(self.path / 'new' / 'a'), raised.exception.filename)
+        self.assertRaises(OSError, os.fstat, descriptor)
+        self.assertEqual({}, self.tree())
+
+
 class Identity(SpaceCase):
 
     def test_is_current(self):
