@@ -74,7 +74,7 @@ setuptools.setup(
         'zope.component[zcml]',
         # the directives are written with it
         'zope.configuration',
-        # notifies zope.component's subscribers of what happens to a file
+        # zope.component tells of registered stores with it
         'zope.event',
         # the contracts
         'zope.interface',

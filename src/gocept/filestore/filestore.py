@@ -14,7 +14,10 @@ import zope.interface
 
 @zope.interface.implementer(gocept.filestore.interfaces.IFileStore)
 class FileStore:
-    """A file store in a directory of a file system."""
+    """A file store in a directory of a file system.
+
+    With `prepare` the directories are made when the store is first used.
+    """
 
     sub_dirs = ('tmp', 'new', 'cur')
 
