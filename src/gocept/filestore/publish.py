@@ -50,9 +50,16 @@ class Publication:
             return self._discard()
         try:
             self._publish()
-        except BaseException:
+        except BaseException as error:
             self._discard()
+            self._name(error)
             raise
+
+    def _name(self, error):
+        """Let an error say of which file it is; that of a full disk does not.
+        """
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = self._space.path_of(self.filename)
 
     def _publish(self):
         self._write_out()

@@ -327,6 +327,13 @@ class FullDisk(PublishCase):
         self.assertEqual(errno.ENOSPC, raised.exception.errno)
         self.assertEqual({}, self.tree())
 
+    def test_error_of_leaving_names_the_file(self):
+        self.fill()
+        with self.assertRaises(OSError) as raised:
+            self.publish('a')
+        self.assertEqual(
+            str(self.path / 'new' / 'a'), raised.exception.filename)
+
     def test_claim_and_finish_need_no_room(self):
         self.publish('a')
         self.publish('b')
