@@ -138,6 +138,12 @@ class Answers(MoveCase):
         self.assertEqual(errno.EXDEV, raised.exception.errno)
         self.assertEqual({'tmp': ['a']}, self.tree())
 
+    def test_looking_for_a_file_may_fail(self):
+        status = os.stat(self.path / 'tmp' / 'a')
+        with self.assertRaises(OSError) as raised:
+            gocept.filestore.move.is_at(self.source, 'x' * 256, status)
+        self.assertEqual(errno.ENAMETOOLONG, raised.exception.errno)
+
     def test_file_that_was_replaced_is_not_linked(self):
         status = os.stat(self.path / 'tmp' / 'a')
         os.rename(self.put('tmp', 'c', 'newer'), self.path / 'tmp' / 'a')
