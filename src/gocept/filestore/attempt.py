@@ -7,6 +7,9 @@ import os
 import traceback
 
 
+FACTS = {'event', 'inode'}  # which each event has
+
+
 class Attempts:
     """What went wrong with the files of a store, one JSON line per event.
 
@@ -30,11 +33,6 @@ class Attempts:
                 end = event['event'] in ('failed', 'finished')
                 result = [] if end else result + [event]
         return result
-
-    def names(self):
-        """Return the names of all files that have events."""
-        attempts = self._layout.get('attempts')
-        return {entry.name for entry in attempts.entries()} if attempts else ()
 
     def number(self, filename, inode):
         """Return the number of the next attempt."""
@@ -109,9 +107,9 @@ def parsed(line):
     """Return an event, or None if a full disk or a power cut tore the line."""
     try:
         event = json.loads(line)
-        return event if {'event', 'inode'} <= set(event) else None
-    except (ValueError, TypeError):
+    except ValueError:
         return None
+    return event if isinstance(event, dict) and FACTS <= set(event) else None
 
 
 def is_torn(lines):

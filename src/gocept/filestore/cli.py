@@ -2,6 +2,7 @@ import click
 import gocept.filestore.argument
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.layout
 import gocept.filestore.run
 import gocept.filestore.source
 import gocept.filestore.terminal
@@ -126,7 +127,7 @@ def run(store, command, workers, remove, watch):
     SIGTERM and SIGINT let the running commands finish.
     """
     store = gocept.filestore.filestore.FileStore(
-        os.path.join(os.getcwd(), store))
+        gocept.filestore.layout.absolute(store))
     waiting = len(store.list('new')) + len(store.list('work'))
     with gocept.filestore.terminal.progress(None if watch else waiting) as bar:
         def report(filename, error):

@@ -1,5 +1,9 @@
+import contextlib
 import os
 import shutil
+
+
+ACL = 'system.posix_acl_access'  # acl(5), on Linux
 
 
 def copy(source, filename, publication):
@@ -7,17 +11,35 @@ def copy(source, filename, publication):
     with open(source.open(filename), 'rb') as original:
         with publication as target:
             shutil.copyfileobj(original, target)
-            set_access(target.fileno(), os.fstat(original.fileno()))
+            set_access(target.fileno(), original.fileno())
 
 
-def set_access(descriptor, status):
-    """Give a file the group and the permission bits of another.
+def set_access(descriptor, original):
+    """Give a file the group of another, and permission bits that fit."""
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, -1, os.fstat(original).st_gid)
+    group = os.fstat(descriptor).st_gid
+    os.fchmod(descriptor, mode_for(original, group))
 
-    Without the group, its bits would let in somebody else.
+
+def mode_for(original, group):
+    """Return permission bits for a copy that nobody else may read.
+
+    With an ACL, the bits of the group are the mask of the ACL. In another
+    group, who was of the group is of the others, and the other way round.
     """
+    status = os.fstat(original)
     mode = status.st_mode & 0o777
-    try:
-        os.fchown(descriptor, -1, status.st_gid)
-    except OSError:
+    if has_acl(original):
         mode &= ~0o070
-    os.fchmod(descriptor, mode)
+    if group != status.st_gid:
+        both = mode >> 3 & mode & 0o007
+        mode = mode & 0o700 | both << 3 | both
+    return mode
+
+
+def has_acl(descriptor):
+    try:
+        return ACL in os.listxattr(descriptor)
+    except OSError:
+        return False  # the file system has none

@@ -41,7 +41,7 @@ class Drafts:
         """
         with contextlib.ExitStack() as drafts:
             for tmp in spaces:
-                if tmp.name == 'tmp' and tmp.stat(filename):
+                if tmp.name == 'tmp' and tmp.has_file(filename):
                     drafts.callback(os.close, locked(
                         tmp, filename, tmp.open(filename)))
             yield

@@ -71,7 +71,8 @@ class FileStore:
             if source.name == 'tmp':
                 source.sync_file(filename)
             if replace:
-                source.replace(filename, destination, filename)
+                source.replace(
+                    filename, destination, filename, source.name == 'tmp')
             else:
                 self._move_locked(filename, source, destination)
             if source.name == 'tmp':
@@ -92,7 +93,8 @@ class FileStore:
         filename = self._bare(filename)
         space = self._source(filename, space)
         space.check(filename, gocept.filestore.space.FILE_OR_LINK)
-        space.remove(filename)
+        with self._drafts.left(filename, {space}):
+            space.remove(filename)
 
     def list(self, space):
         self._check_space(space, self._layout.on_first_use)
@@ -126,7 +128,8 @@ class FileStore:
         if space not in known and space not in more:
             raise gocept.filestore.interfaces.InvalidSpace(
                 space, self.path,
-                'the spaces for this are %s' % ', '.join(known))
+                'the spaces for this are %s' % ', '.join(
+                    dict.fromkeys((*known, *more))))
 
     def _source(self, filename, space, *more):
         self._check_space(space, more)

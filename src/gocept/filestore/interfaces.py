@@ -5,8 +5,9 @@ import zope.interface
 class FileStoreError(Exception):
     """Something about one file, or one space, of one store.
 
-    `filename` is the bare name (or None), `store` the path of the store and
-    `reason` what is wrong; the message is made from them.
+    `filename` is the bare name (or that of the space, or the path of what is
+    in the way), `store` the path of the store and `reason` what is wrong; the
+    message is made from them.
     """
 
     number = None
@@ -42,8 +43,6 @@ class InvalidName(FileStoreError, ValueError, OSError):
 
 class InvalidSpace(FileStoreError, ValueError):
     """A store does not have this space, or the verb does not work on it."""
-
-    sentence = '{0.filename!r} in the file store {0.store!r}: {0.reason}'
 
 
 class NotPrepared(FileStoreError, FileNotFoundError):
@@ -118,13 +117,15 @@ class IFileStore(zope.interface.Interface):
     directory of the store itself may be reached through a link; a space that
     is one raises `InTheWay`.
 
-    Each verb raises `NotPrepared` when the store is not there. `OSError`
-    from the disk (full, read-only, forbidden, failing) passes through with
-    the path in its `filename`.
+    Each verb raises `NotPrepared` when the store is not there, unless the
+    store prepares itself when it is first used: a `FileStore` does so with
+    `prepare=True`, and the directive in ZCML by default. `OSError` from the
+    disk (full, read-only, forbidden, failing) passes through with the path in
+    its `filename`.
 
-    Two names of one file (link(2)) are no two files: they are what a crash
-    inside a move leaves behind. To work on a file in `cur` again, move or
-    copy it to `new`.
+    Two links to one file (link(2)) do not count as two files: they are what a
+    crash inside a move leaves behind. To work on a file in `cur` again, move
+    or copy it to `new`.
 
     One store object may be used by several threads, and after a fork.
 
@@ -189,8 +190,10 @@ class IFileStore(zope.interface.Interface):
 
         Takes a name or a path. The copy appears whole or not at all, in every
         space; in a durable store it is synced when this returns. It has the
-        permission bits of its source and its group, or no bits for the group
-        if it could not be given away. A file of that name in the destination
+        permission bits of its source and its group. If the group can not be
+        given, it has the bits that the group and the others both have; if the
+        source has an ACL, acl(5), it has none, and no bits for the group. A
+        file of that name in the destination
         is replaced, or raises `NameTaken` with `replace=False`.
 
         Spaces are tmp, new, cur and failed; work may be a source. A draft
@@ -224,8 +227,8 @@ class IFileStore(zope.interface.Interface):
         seconds `NameTaken` is raised. The same goes for `publish`. Replacing
         a file in `new` by other means, like mv(1), is not safe there.
 
-        Spaces are tmp, new, cur and failed. Raises `NoSuchFile`, which is the
-        `FileNotFoundError` of who came late.
+        Spaces are tmp, new, cur and failed. Raises `NoSuchFile`, a
+        `FileNotFoundError`, for whoever comes too late.
 
         """
 
@@ -233,7 +236,8 @@ class IFileStore(zope.interface.Interface):
         """Remove a file from the given space (tmp, new, cur or failed).
 
         Takes a name or a path. A symbolic link is removed itself, never what
-        it leads to; anything else that is no file raises `NotRegular`. Raises
+        it leads to; anything else that is no file raises `NotRegular`, and a
+        draft that a live process is writing `DraftInUse`. Raises
         `NoSuchFile`.
 
         """
@@ -241,7 +245,8 @@ class IFileStore(zope.interface.Interface):
     def list(space):
         """List the files in the given space with their full path names.
 
-        Returns a new list, sorted by name. Regular files only; names with a
+        All spaces may be listed, work and attempts as well. Returns a new
+        list, sorted by name. Regular files only; names with a
         leading dot are left out. A space that is made on first use and has
         not been yet is empty.
 
@@ -334,7 +339,7 @@ class IClaim(zope.interface.Interface):
     `work` by hand, and nothing is left to settle. A claim that is dropped, or
     whose block is left with an error of settling it, counts as left by a
     process that died; the former warns with a `ResourceWarning`. In a forked
-    child, neither settles the claim of the parent.
+    child, dropping the claim or leaving the block does not settle it.
 
     While a file is being worked on, a newer one of its name waits in `new`.
 

@@ -16,7 +16,7 @@ class Layout:
     def __init__(self, path, sub_dirs, durable, directory_mode, prepare,
                  now=time.monotonic):
         self.path = path
-        self._directory = os.path.join(os.getcwd(), path)
+        self._directory = absolute(path)
         self.sub_dirs = sub_dirs
         self.durable = durable
         self._directory_mode = directory_mode
@@ -44,7 +44,8 @@ class Layout:
         now = self._now()
         if now >= self._look_at:
             self._look_at = now + self.interval
-            return self[name]
+            if not all(map(is_current, self._spaces.values())):
+                self._spaces.clear()
         return self._spaces.get(name) or self[name]
 
     def get(self, name):
@@ -104,12 +105,19 @@ class Layout:
                 name, self.path, 'prepare() makes it') from None
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                raise in_the_way(self._path_of(name), self.path) from None
+                there = os.path.isdir(self._directory)
+                raise in_the_way(
+                    self._path_of(name) if there else self._directory,
+                    self.path) from None
             raise
 
     def _sync(self, path):
         if self.durable:
             sync(path)
+
+
+def is_current(space):
+    return space.is_current()
 
 
 def sync(path):
@@ -118,6 +126,11 @@ def sync(path):
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def absolute(path):
+    """Return where a path leads from the working directory of now."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
 
 
 def parent(path):

@@ -1,3 +1,4 @@
+import contextlib
 import ctypes
 import errno
 import fcntl
@@ -76,21 +77,44 @@ def by_link(source, name, target, new_name, durable=True, status=None):
         raise
 
 
-def replace(source, name, target, new_name, durable=True):
+def replace(source, name, target, new_name, is_locked=False):
     """Move a file, and replace the one that has the new name.
 
     Between two names of one file rename(2) does nothing and reports success,
     so the name in the target space, left by a crash, goes first.
     """
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
-    if status.st_nlink > 1 and source != target and is_at(
-            target, new_name, status):
+    with contextlib.ExitStack() as lock:
+        if status.st_nlink > 1 and source != target and (
+                is_locked or lock.enter_context(locked(source, name))):
+            remove_twin(source, name, target, new_name, status)
+        os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
+
+
+def remove_twin(source, name, target, new_name, status):
+    """Remove the second name of a file, which the caller has locked.
+
+    Without the lock, of two who do so one might remove the last name.
+    """
+    if is_at(source, name, status) and is_at(target, new_name, status):
         os.unlink(new_name, dir_fd=target)
-    os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
 
 
-def replace_unlocked(source, name, target, new_name, durable=True,
-                     sleep=time.sleep):
+@contextlib.contextmanager
+def locked(directory, name):
+    """Lock a file for the time of the block; tell whether that worked."""
+    descriptor = os.open(name, LOOK, dir_fd=directory)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def replace_unlocked(source, name, target, new_name, is_locked=False,
+                     durable=True, sleep=time.sleep):
     """Do the same, but not while somebody is taking the other file.
 
     Taking is atomic where the file system can rename without replacing.
@@ -100,31 +124,33 @@ def replace_unlocked(source, name, target, new_name, durable=True,
     if number == 0:
         return
     if number not in UNSUPPORTED:
-        return replace(source, name, target, new_name)
+        return replace(source, name, target, new_name, is_locked)
     for _ in range(PATIENCE):
         try:
             return by_link(source, name, target, new_name, durable)
         except FileExistsError:
-            if replace_locked(source, name, target, new_name):
+            if replace_locked(source, name, target, new_name, is_locked):
                 return
         sleep(PAUSE)
     raise FileExistsError(
         errno.EEXIST, 'another process holds the one to replace', new_name)
 
 
-def replace_locked(source, name, target, new_name):
+def replace_locked(source, name, target, new_name, is_locked=False):
     """Replace a file if its lock is to be had; tell whether it was."""
     try:
         descriptor = os.open(new_name, LOOK, dir_fd=target)
     except FileNotFoundError:
         return False
     try:
-        return replace_open(descriptor, source, name, target, new_name)
+        return replace_open(
+            descriptor, source, name, target, new_name, is_locked)
     finally:
         os.close(descriptor)
 
 
-def replace_open(descriptor, source, name, target, new_name):
+def replace_open(descriptor, source, name, target, new_name,
+                 is_locked=False):
     """Replace the file that is open, unless it is locked or has gone."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -132,7 +158,7 @@ def replace_open(descriptor, source, name, target, new_name):
         return False
     if not is_at(target, new_name, os.fstat(descriptor)):
         return False
-    replace(source, name, target, new_name)
+    replace(source, name, target, new_name, is_locked)
     return True
 
 

@@ -13,7 +13,7 @@ MODES = ('w', 'wb', 'w+', 'w+b', 'wt', 'wb+')
 class Publication:
     """A draft with a unique name, on its way to its own name in `new`."""
 
-    file = None
+    file = _process = None
 
     def __init__(self, layout, drafts, filename, mode='w', replace=False,
                  text=(None, None, None), target='new', file_mode=None):
@@ -34,6 +34,7 @@ class Publication:
         if self.file is not None:
             raise gocept.filestore.interfaces.Settled(
                 self.filename, self._layout.path, 'it was published before')
+        self._process = os.getpid()
         try:
             return self._open(self._layout.recent)
         except FileNotFoundError:
@@ -46,6 +47,8 @@ class Publication:
         return self.file
 
     def __exit__(self, kind, error, traceback):
+        if self._process != os.getpid():
+            return  # a forked child; this is for its parent to do
         if kind is not None:
             return self._discard()
         try:

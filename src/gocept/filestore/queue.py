@@ -1,9 +1,14 @@
 import collections
+import errno
 import gocept.filestore.claim
 import gocept.filestore.lock
 import gocept.filestore.move
 import gocept.filestore.space
 import time
+
+
+# Somebody else was faster, or the name is in work.
+LOST = (errno.EEXIST, *gocept.filestore.space.GONE)
 
 
 class Queue:
@@ -23,18 +28,22 @@ class Queue:
             return self._first(self._listing, []) or self._afresh()
         if self._listing.new is not self._layout['new']:
             self._listing = Listing()  # of a directory that was moved aside
+        self._listing.work = None  # that one may have been, too
         return (self._abandoned([])
                 or self._first(self._listing, []) or self._afresh())
 
     def _afresh(self):
         """Claim from a new listing, or raise what forbids it."""
         refused = []
-        listing = self._listing = Listing(self._layout['new'], self._attempts)
+        listing = self._listing = self._list()
         # In this order, a file whose process dies meanwhile is found.
         claim = self._first(listing, refused) or self._abandoned(refused)
         if claim is None and refused:
             raise refused[0]
         return claim
+
+    def _list(self):
+        return Listing(self._layout['new'], self._layout.get('attempts'))
 
     def _first(self, listing, refused):
         while (filename := listing.next()) is not None:
@@ -56,17 +65,16 @@ class Queue:
             gocept.filestore.move.move(
                 listing.new.descriptor, filename, work.descriptor, filename,
                 self._layout.durable, held.status)
-        except FileExistsError:
-            return None
         except OSError as error:
-            if error.errno in gocept.filestore.space.GONE:
+            held.release()  # the error refers to it, and may live long
+            if error.errno in LOST:
                 return None
             raise listing.new.explained(error, filename) from None
         found = work.stat(filename)
         if not found or found.st_ino != held.status.st_ino:
             # A newer file has just replaced the one that we locked.
             return self._take_over(work, filename, self._attempts.number)
-        if filename in listing.with_events:
+        if listing.attempts and listing.attempts.has_file(filename):
             return self._claim(work, filename, held, self._attempts.number)
         return gocept.filestore.claim.Claim(
             self._layout, self._attempts, work, filename, held)
@@ -123,8 +131,7 @@ class Queue:
         """
         work.remove(filename)
         held.close()
-        return self._take(
-            Listing(self._layout['new'], self._attempts), filename)
+        return self._take(self._list(), filename)
 
     def _claim(self, work, filename, held, number):
         return gocept.filestore.claim.Claim(
@@ -135,15 +142,12 @@ class Queue:
 class Listing:
     """What waited in `new` at one moment, and where it goes."""
 
-    new = work = None
-    with_events = ()
+    work = None
 
     def __init__(self, new=None, attempts=None):
-        self._filenames = collections.deque()
-        if new is not None:
-            self.new = new
-            self._filenames.extend(oldest_first(new))
-            self.with_events = attempts.names()
+        self.new = new
+        self.attempts = attempts
+        self._filenames = collections.deque(oldest_first(new) if new else ())
 
     def next(self):
         """Return the next name, or None; each one to one thread only."""

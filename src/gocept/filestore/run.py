@@ -1,3 +1,4 @@
+import errno
 import gocept.filestore.interfaces
 import signal
 import subprocess
@@ -39,12 +40,20 @@ class Runner:
         """
         threads = [threading.Thread(target=self._work)
                    for number in range(self._workers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        for thread in list(filter(self._start, threads)):
             self._join(thread)
         if self._errors:
             raise self._errors[0]
+
+    def _start(self, thread):
+        """Start a worker; tell whether it works."""
+        try:
+            thread.start()
+        except RuntimeError as error:  # too many, or not enough memory
+            self._errors.append(OSError(errno.EAGAIN, str(error)))
+            self.stop()
+            return False
+        return True
 
     def _join(self, thread):
         # The kernel may hand one of two signals to another thread, and not

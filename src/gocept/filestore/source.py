@@ -1,6 +1,8 @@
 import errno
+import gocept.filestore.copy
 import os
 import stat
+import sys
 
 
 STANDARD_INPUT = '-'
@@ -9,6 +11,8 @@ STANDARD_INPUT = '-'
 def opened(file):
     """Open what is to be published; never wait for the end of a pipe."""
     if file == STANDARD_INPUT:
+        if sys.stdin is None:
+            raise OSError(errno.EBADF, 'standard input is closed', file)
         # Reading would end too early if another process had changed this.
         os.set_blocking(0, True)
         return open(0, 'rb', closefd=False)
@@ -26,11 +30,8 @@ def name(file):
 
 def restrict(draft, source):
     """Make a draft no more readable than what it is a copy of."""
-    ours, theirs = os.fstat(draft.fileno()), os.fstat(source.fileno())
-    if not stat.S_ISREG(theirs.st_mode):
-        return
-    allowed = theirs.st_mode
-    if ours.st_gid != theirs.st_gid:
-        # To the source, our group are others.
-        allowed = allowed & ~0o070 | (allowed & 0o007) << 3
-    os.fchmod(draft.fileno(), ours.st_mode & allowed & 0o777)
+    status = os.fstat(draft.fileno())
+    if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+        allowed = gocept.filestore.copy.mode_for(
+            source.fileno(), status.st_gid)
+        os.fchmod(draft.fileno(), status.st_mode & allowed)

@@ -1,4 +1,5 @@
 import errno
+import functools
 import gocept.filestore.interfaces
 import gocept.filestore.move
 import os
@@ -93,6 +94,10 @@ class Space:
                 return None
             raise self.explained(error, filename) from None
 
+    def has_file(self, filename):
+        status = self.stat(filename)
+        return status is not None and stat.S_ISREG(status.st_mode)
+
     def check(self, filename, kinds=FILE):
         """Raise an error if something else lies here than such a file."""
         status = self.stat(filename)
@@ -142,14 +147,20 @@ class Space:
         except OSError as error:
             raise self.explained(error, filename) from None
 
-    def replace(self, filename, target, new_name):
-        """Move a file into another space, and replace one that is there."""
+    def replace(self, filename, target, new_name, is_locked=False):
+        """Move a file into another space, and replace one that is there.
+
+        Claims are taken from `new`, so no file is replaced there while it is
+        being taken.
+        """
         target.check(new_name)
-        replace = (gocept.filestore.move.replace_unlocked
-                   if target.name == 'new' else gocept.filestore.move.replace)
+        move = gocept.filestore.move.replace
+        if target.name == 'new':
+            move = functools.partial(
+                gocept.filestore.move.replace_unlocked, durable=self.durable)
         try:
-            replace(self.descriptor, filename, target.descriptor, new_name,
-                    self.durable)
+            move(self.descriptor, filename, target.descriptor, new_name,
+                 is_locked)
         except FileExistsError as error:
             raise target.explained(error, new_name) from None
         except OSError as error:

@@ -1,4 +1,5 @@
 import click
+import contextlib
 import gocept.filestore.interfaces
 import os
 import shlex
@@ -27,7 +28,10 @@ def run(command, args):
 
 
 def replace_closed_streams():
-    """Have something to write to, also if the shell was told >&- or 2>&-."""
+    """Let no file of ours get the number of what the shell has closed."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
     for name in ('stdout', 'stderr'):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, 'w'))
@@ -89,7 +93,9 @@ def to_make(store):
 
 
 def say(message):
-    tqdm.tqdm.write(message, file=sys.stderr)
+    """Print a line, unless nobody reads it any more."""
+    with contextlib.suppress(BrokenPipeError):
+        tqdm.tqdm.write(message, file=sys.stderr)
 
 
 def complain(message):

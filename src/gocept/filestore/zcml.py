@@ -24,13 +24,19 @@ class Mode(zope.schema.Int):
 
 
 class Path(zope.configuration.fields.Path):
-    """A path that leads somewhere; an empty one would be the package."""
+    """A path that leads somewhere; else it might be one in the package."""
 
     def fromUnicode(self, value):
         if not value.strip():
-            error = zope.schema.interfaces.InvalidValue('a path is not empty')
-            raise error.with_field_and_value(self, value)
+            raise self._error(value, 'a path is not empty')
+        if '$' in os.path.expandvars(value):
+            raise self._error(
+                value, 'there is no such variable in the environment')
         return super().fromUnicode(value)
+
+    def _error(self, value, reason):
+        error = zope.schema.interfaces.InvalidValue(reason)
+        return error.with_field_and_value(self, value)
 
 
 class IStoreDirective(zope.interface.Interface):

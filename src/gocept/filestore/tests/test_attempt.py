@@ -171,6 +171,15 @@ class Inodes(AttemptCase):
         self.attempts.forget('a', 1)
 
 
+class Odd(AttemptCase):
+
+    def test_list_with_the_names_of_facts(self):
+        self.attempts.add('a', 1, 'died')
+        with open(self.path / 'attempts' / 'a', 'a') as file:
+            file.write('["event", "inode"]\n')
+        self.assertEqual(3, self.attempts.resume('a', 1))
+
+
 class Resume(AttemptCase):
 
     def test_each_death_counts(self):

@@ -270,6 +270,16 @@ class Publish(gocept.filestore.tests.command.Case):
             self.path / 'new' / 'big').st_size)
 
 
+class Closed(gocept.filestore.tests.command.Case):
+
+    def test_standard_input(self):
+        self.assertEqual(
+            (1, b'', ["filestore: '-': standard input is closed",
+                      '0 files published, 1 failed']),
+            self.sh('filestore prepare store 2>&-; '
+                    'filestore publish store - <&-'))
+
+
 class Mode(gocept.filestore.tests.command.Case):
 
     def publish(self, mode, *args, umask=0o022):
@@ -302,7 +312,7 @@ class Mode(gocept.filestore.tests.command.Case):
         os.chown(self.path / 'tmp', -1, 12345)
         (self.path / 'tmp').chmod(0o2755)
         for mode, expected in [(0o640, 0o600), (0o644, 0o644),
-                               (0o604, 0o644), (0o664, 0o644)]:
+                               (0o604, 0o600), (0o664, 0o644)]:
             path = self.publish(mode)
             self.assertMode(expected, path)
             self.assertEqual(12345, path.stat().st_gid)

@@ -1,4 +1,5 @@
 import fcntl
+import gocept.filestore.copy
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.queue
@@ -9,6 +10,7 @@ import pickle
 import shutil
 import socket
 import stat
+import struct
 import threading
 import time
 import zope.testing.wait
@@ -16,6 +18,11 @@ import zope.testing.wait
 
 BAD_NAMES = ('', '.', '..', '.a', 'a\0b', 'x' * 256, 'ä' * 128, '\ud800')
 SPACES = ('tmp', 'new', 'cur', 'failed')
+# acl(5): the owner rw, user 1234 r, the group and all others nothing.
+ACL = struct.pack('<I', 2) + b''.join(
+    struct.pack('<HHI', kind, bits, who) for kind, bits, who in (
+        (1, 6, 2 ** 32 - 1), (2, 4, 1234), (4, 0, 2 ** 32 - 1),
+        (16, 4, 2 ** 32 - 1), (32, 0, 2 ** 32 - 1)))
 BAD_SPACES = ('', '.', '..', 'nothing', 'new/', '../new', '/etc', 'NEW',
               None, 1)
 
@@ -521,16 +528,33 @@ class Copying(FileStoreCase):
         self.assertEqual(4711, os.stat(self.path / 'cur' / 'a').st_gid)
 
     @gocept.filestore.tests.case.needs_root('give files to a foreign group')
-    def test_no_bits_for_a_group_that_could_not_be_given(self):
+    def test_group_that_could_not_be_given(self):
+        # Its members are others to the copy, and our group were others to
+        # the source.
         path = self.put('new', 'a')
-        path.chmod(0o664)
         os.chown(path, -1, 4711)
         for space in ('tmp', 'new', 'cur'):
             (self.path / space).chmod(0o777)
-        with self.be_nobody():
-            self.store.copy('a', 'new', 'cur')
-        self.assertMode(0o604, self.path / 'cur' / 'a')
-        self.assertEqual(65534, os.stat(self.path / 'cur' / 'a').st_gid)
+        for mode, expected in [(0o664, 0o644), (0o606, 0o600),
+                               (0o664, 0o644), (0o646, 0o644)]:
+            path.chmod(mode)
+            with self.be_nobody():
+                self.store.copy('a', 'new', 'cur')
+            self.assertMode(expected, self.path / 'cur' / 'a')
+            self.assertEqual(65534, os.stat(self.path / 'cur' / 'a').st_gid)
+
+    def test_acl(self):
+        # What the mode shows as the bits of the group is the mask; here it
+        # lets in one user, and not the group.
+        path = self.put('new', 'a')
+        path.chmod(0o600)
+        os.setxattr(path, gocept.filestore.copy.ACL, ACL)
+        self.assertMode(0o640, path)
+        self.store.copy('a', 'new', 'cur')
+        self.assertMode(0o600, self.path / 'cur' / 'a')
+
+    def test_file_system_without_acls(self):
+        self.assertFalse(gocept.filestore.copy.has_acl(-1))
 
     def test_never_more_readable_on_the_way(self):
         path = self.put('new', 'a', 'secret' * 10 ** 6)
@@ -640,6 +664,44 @@ class NotPrepared(Verbs, FileStoreCase):
         self.put('new', 'a')
         self.missing(self.store.move, 'a', 'new', 'cur')
         self.assertEqual({'new': ['a']}, self.tree())
+
+
+class Drafts(FileStoreCase):
+
+    def test_one_in_use_is_not_removed(self):
+        with self.store.create('a'):
+            self.refuse('DraftInUse', self.store.remove, 'a', 'tmp')
+        self.store.remove('a', 'tmp')
+        self.assertEqual([], self.store.list('tmp'))
+
+    def test_twin_of_a_published_one_becomes_one(self):
+        with self.store.create('b') as file:
+            file.write('ours')
+        os.link(self.path / 'tmp' / 'b', self.path / 'new' / 'b')
+        self.store.move('b', 'tmp', 'new')
+        self.assertEqual([], self.store.list('tmp'))
+        self.assertEqual('ours', self.read('new', 'b'))
+
+
+class Directory(FileStoreCase):
+
+    def test_absolute_path_needs_no_working_directory(self):
+        path = self.directory / 'gone'
+        path.mkdir()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(path)
+        path.rmdir()
+        self.open_store().list('new')
+        with self.assertRaises(FileNotFoundError):
+            gocept.filestore.filestore.FileStore('store')
+
+    def test_file_in_the_place_of_the_store(self):
+        path = self.directory / 'file'
+        path.write_text('')
+        store = gocept.filestore.filestore.FileStore(str(path))
+        with self.assertRaises(gocept.filestore.interfaces.InTheWay) as raised:
+            store.list('new')
+        self.assertEqual(str(path), raised.exception.filename)
 
 
 class Exchanged(FileStoreCase):

@@ -240,6 +240,24 @@ class Replace(MoveCase):
         self.move()
         self.assertEqual('ours', self.read('new', 'b'))
 
+    def test_twin_stays_while_somebody_else_has_the_lock(self):
+        # Both would remove what they take for the second name.
+        os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'b')
+        with open(self.path / 'tmp' / 'a') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.move()
+            self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
+            self.call(gocept.filestore.move.replace, is_locked=True)
+        self.assertEqual({'new': ['b']}, self.tree())
+
+    def test_last_name_is_not_removed(self):
+        # Somebody was faster, after we have seen two names.
+        os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'b')
+        status = os.stat(self.path / 'tmp' / 'a')
+        os.remove(self.path / 'tmp' / 'a')
+        self.call(gocept.filestore.move.remove_twin, status)
+        self.assertEqual({'new': ['b']}, self.tree())
+
     def test_onto_itself_keeps_a_file_with_a_second_name(self):
         os.link(self.path / 'tmp' / 'a', self.directory / 'elsewhere')
         gocept.filestore.move.replace(self.source, 'a', self.source, 'a')

@@ -292,6 +292,23 @@ class TooLarge(PublishCase):
 
 @unittest.skipUnless(
     gocept.filestore.tests.case.can_mount(), 'no disk can be mounted here')
+class Forked(PublishCase):
+
+    def test_child_does_not_settle_what_is_its_parents(self):
+        for error in (None, SystemExit):
+            publication = self.store.publish('a', replace=True)
+            with publication as file:
+                file.write('ours')
+                pid = os.fork()
+                if not pid:
+                    publication.__exit__(error, error, None)
+                    os._exit(0)
+                os.waitpid(pid, 0)
+                self.assertEqual(1, len(self.store.list('tmp')))
+            self.assertEqual({'new': ['a']}, self.tree())
+            self.assertEqual('ours', self.read('new', 'a'))
+
+
 class FullDisk(PublishCase):
 
     def setUp(self):

@@ -210,6 +210,20 @@ class Forbidden(QueueCase):
         self.assertEqual(
             str(self.path / 'work' / 'a'), raised.exception.filename)
 
+    def test_many_leave_no_descriptors_and_no_locks(self):
+        for number in range(50):
+            self.put('new', str(number)).chmod(0o666)
+        (self.path / 'work').chmod(0o755)
+        before = len(os.listdir('/proc/self/fd'))
+        with self.be_nobody():
+            with self.assertRaises(PermissionError) as raised:
+                self.store.claim()
+            now = len(os.listdir('/proc/self/fd'))
+        self.assertLess(now, before + 10, raised.exception)
+        (self.path / 'work').chmod(0o777)
+        self.assertEqual(50, len([
+            claim.finish() for claim in self.store.claims()]))
+
     def test_space(self):
         self.put('new', 'a')
         (self.path / 'new').chmod(0o755 if self.forbidden else 0o555)

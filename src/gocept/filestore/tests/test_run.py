@@ -445,7 +445,7 @@ class Trouble(RunCase):
             (1, b'', []), self.sh('filestore run store -- false {} 2>&1 | '
                                   'true; exit ${PIPESTATUS[0]}'))
         self.assertEqual(
-            {'new': ['b'], 'failed': ['a'], 'attempts': ['a']}, self.tree())
+            {'failed': ['a', 'b'], 'attempts': ['a', 'b']}, self.tree())
 
     def test_store_is_removed_while_watching(self):
         process = self.start('run', 'store', '--watch', '--', *LOG)
@@ -460,6 +460,17 @@ class Trouble(RunCase):
 
 class Class(RunCase):
     """The class is used without the command line."""
+
+    def test_worker_that_can_not_be_started(self):
+        runner = gocept.filestore.run.Runner(self.store, ['true', '{}'])
+        thread = threading.Thread(target=lambda: None)
+        self.assertTrue(runner._start(thread))
+        thread.join()
+        self.assertFalse(runner._start(thread))  # a RuntimeError as well
+        self.publish('a')
+        with self.assertRaises(OSError):
+            runner.run()
+        self.assertEqual({'new': ['a']}, self.tree())
 
     def test_counts(self):
         self.publish('a', 'b')
