@@ -84,9 +84,9 @@ def replace(source, name, target, new_name, is_locked=False):
     so the name in the target space, left by a crash, goes first.
     """
     status = os.stat(name, dir_fd=source, follow_symlinks=False)
-    with contextlib.ExitStack() as lock:
+    with contextlib.ExitStack() as locks:
         if status.st_nlink > 1 and source != target and (
-                is_locked or lock.enter_context(locked(source, name))):
+                is_locked or locks.enter_context(locked(source, name))):
             remove_twin(source, name, target, new_name, status)
         os.rename(name, new_name, src_dir_fd=source, dst_dir_fd=target)
 
@@ -105,12 +105,18 @@ def locked(directory, name):
     """Lock a file for the time of the block; tell whether that worked."""
     descriptor = os.open(name, LOOK, dir_fd=directory)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield lock(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock(descriptor):
+    """Lock an open file without waiting; tell whether that worked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def replace_unlocked(source, name, target, new_name, is_locked=False,
@@ -152,11 +158,8 @@ def replace_locked(source, name, target, new_name, is_locked=False):
 def replace_open(descriptor, source, name, target, new_name,
                  is_locked=False):
     """Replace the file that is open, unless it is locked or has gone."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    if not is_at(target, new_name, os.fstat(descriptor)):
+    if not lock(descriptor) or not is_at(
+            target, new_name, os.fstat(descriptor)):
         return False
     replace(source, name, target, new_name, is_locked)
     return True

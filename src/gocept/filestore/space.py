@@ -138,14 +138,8 @@ class Space:
 
     def move(self, filename, target, new_name, status=None):
         """Move a file into another space; never replace one."""
-        try:
-            gocept.filestore.move.move(
-                self.descriptor, filename, target.descriptor, new_name,
-                self.durable, status)
-        except (FileExistsError, IsADirectoryError) as error:
-            raise target.explained(error, new_name) from None
-        except OSError as error:
-            raise self.explained(error, filename) from None
+        self._do(gocept.filestore.move.move, filename, target, new_name,
+                 self.durable, status)
 
     def replace(self, filename, target, new_name, is_locked=False):
         """Move a file into another space, and replace one that is there.
@@ -158,9 +152,13 @@ class Space:
         if target.name == 'new':
             move = functools.partial(
                 gocept.filestore.move.replace_unlocked, durable=self.durable)
+        self._do(move, filename, target, new_name, is_locked)
+
+    def _do(self, move, filename, target, new_name, *args):
+        """Move a file; say of which space an error is."""
         try:
             move(self.descriptor, filename, target.descriptor, new_name,
-                 is_locked)
+                 *args)
         except FileExistsError as error:
             raise target.explained(error, new_name) from None
         except OSError as error:
