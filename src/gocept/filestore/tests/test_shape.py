@@ -16,6 +16,7 @@ import zope.interface.verify
 
 PACKAGE = pathlib.Path(gocept.filestore.__file__).parent
 EDGES = {'cli', 'zcml', 'testing'}
+COMMANDS = {'cli_file', 'cli_work'}  # for `cli` only
 CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
         'copy', 'publish', 'attempt', 'claim', 'queue', 'filestore'}
 
@@ -152,7 +153,8 @@ class Imports(unittest.TestCase):
 
     def test_nobody_imports_an_edge(self):
         for name, tree in modules():
-            self.assertEqual(set(), ours(tree) & EDGES, name)
+            edges = EDGES if name == 'cli' else EDGES | COMMANDS
+            self.assertEqual(set(), ours(tree) & edges, name)
 
     def test_the_core_imports_only_the_core(self):
         for name, tree in modules():
