@@ -1,4 +1,11 @@
+import gocept.filestore.fault
 import os
+
+
+# See fault.txt.
+calls = gocept.filestore.fault.calls
+each_call = gocept.filestore.fault.each_call
+obstacle = gocept.filestore.fault.obstacle
 
 
 def ls(*path):
@@ -14,10 +21,22 @@ def cat(*path):
 
 
 def python(program):
-    """Run a program in a new process, and print how it ended."""
+    """Run a program in a new process; print its output and how it ended."""
     import subprocess
     import sys
-    print(subprocess.run([sys.executable, '-c', program]).returncode)
+    result = subprocess.run(
+        [sys.executable, '-u', '-c', program], text=True,
+        stdout=subprocess.PIPE)
+    print(result.stdout, end='')
+    print(result.returncode)
+
+
+def wait(function):
+    """Call a function until it returns something, and return that."""
+    import zope.testing.wait
+    found = []
+    zope.testing.wait.wait(lambda: found.append(function()) or found[-1])
+    return found[-1]
 
 
 def sh(line):
@@ -52,7 +71,8 @@ def set_up(test):
     # Programs that a story runs find the packages which it finds.
     zope.testing.setupstack.context_manager(test, unittest.mock.patch.dict(
         os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))))
-    test.globs.update(ls=ls, cat=cat, python=python, sh=sh, tick=tick)
+    test.globs.update(ls=ls, cat=cat, python=python, sh=sh, tick=tick,
+                      wait=wait)
 
 
 def tear_down(test):

@@ -1,4 +1,5 @@
 import doctest
+import gocept.filestore.fault
 import gocept.filestore.testing
 import importlib.resources
 import pathlib
@@ -6,6 +7,7 @@ import unittest
 
 
 PACKAGE = importlib.resources.files('gocept.filestore')
+OBSTACLES = {'fault.txt': gocept.filestore.fault.obstacle}
 
 
 def stories():
@@ -20,6 +22,14 @@ def front_page():
     return [str(readme)] if readme.is_file() else []
 
 
+def set_up(test):
+    """Set up a story, or skip it and say why it can not be told here."""
+    obstacle = OBSTACLES.get(test.name)
+    if reason := obstacle and obstacle():
+        raise unittest.SkipTest(reason)
+    gocept.filestore.testing.set_up(test)
+
+
 def test_suite():
     suite = unittest.TestSuite()
     for story in front_page() + stories():
@@ -27,7 +37,7 @@ def test_suite():
             story,
             module_relative=False,
             encoding='utf-8',
-            setUp=gocept.filestore.testing.set_up,
+            setUp=set_up,
             tearDown=gocept.filestore.testing.tear_down,
             optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE))
     return suite
