@@ -1,12 +1,17 @@
 import importlib
 
 
-__all__ = ['FileStore']
+PLACES = {
+    'FileStore': '.filestore',
+    'Reject': '.interfaces',
+    'Retry': '.interfaces',
+    'RetryPolicy': '.retry'}
+__all__ = sorted(PLACES)
 
 
 def __getattr__(name):
     """Import the public names when they are used (PEP 562)."""
-    if name not in __all__:
+    if name not in PLACES:
         raise AttributeError(
             'module %r has no attribute %r' % (__name__, name))
-    return getattr(importlib.import_module(__name__ + '.filestore'), name)
+    return getattr(importlib.import_module(__name__ + PLACES[name]), name)

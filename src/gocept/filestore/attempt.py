@@ -1,121 +1,116 @@
-import contextlib
-import datetime
-import gocept.filestore.interfaces
+import gocept.filestore.history
+import gocept.filestore.journal
 import gocept.filestore.name
-import json
+import gocept.filestore.retry
 import os
+import time
 import traceback
 
 
-FACTS = {'event', 'inode'}  # which each event has
+DIED = 'the process that worked on it has died'
 
 
 class Attempts:
-    """What went wrong with the files of a store, one JSON line per event.
+    """What went wrong with the files of a store, and what follows from it.
 
     A file in `failed` and a newer one of its name have one attempts file.
     The inode tells their events apart; no move changes it.
     """
 
-    def __init__(self, layout, file_mode):
-        self._layout = layout
-        self._file_mode = file_mode
+    def __init__(self, layout, drafts, policy, now=time.time):
+        self._journal = gocept.filestore.journal.Journal(layout, drafts)
+        self._policy = policy
+        self._now = now
 
-    def events(self, filename, inode):
-        """Return the events of a file since it was published, in order.
+    def history(self, filename, inode):
+        """Return the `History` of a file."""
+        return gocept.filestore.history.History(
+            event for event in self._journal.read(filename)
+            if event['inode'] == inode)
 
-        Given up, a file may have been put back by hand; finished, its inode
-        may be that of another one.
+    def name_of(self, filename, inode):
+        """Return the name that a file had before it got a number.
+
+        That is the one under which its events are written down.
         """
-        result = []
-        for event in self._read(filename):
-            if event['inode'] == inode:
-                end = event['event'] in ('failed', 'finished')
-                result = [] if end else result + [event]
-        return result
+        for name in self._former_names(filename):
+            if any(event['inode'] == inode
+                   for event in self._journal.read(name)):
+                return name
+        return filename
 
-    def number(self, filename, inode):
-        """Return the number of the next attempt."""
-        return 1 + sum(event['event'] == 'died'
-                       for event in self.events(filename, inode))
+    def _former_names(self, filename):
+        original = gocept.filestore.name.original(filename)
+        yield filename
+        if original != filename:
+            yield original
+            yield from gocept.filestore.name.cut_short(
+                filename, self._journal.names())
 
-    def resume(self, filename, inode):
+    def begin(self, filename, inode):
+        """Return the number of the attempt that begins with a file of `new`.
+
+        One that has failed was put back by hand.
+        """
+        history = self.history(filename, inode)
+        if history.is_waiting or history.is_given_up:
+            self.put_back(filename, inode)
+            return 1
+        return history.attempts + 1
+
+    def resume(self, filename, inode, history):
         """Write down that a file found in `work` is taken over.
 
-        Return the number of the attempt that begins. If the file was not
-        given back, then its process has died.
+        Return the number of the attempt that begins, or None to give up. If
+        it neither waits nor was given back, then its process has died.
         """
-        events = self.events(filename, inode)
-        released = events and events[-1]['event'] == 'released'
-        self.add(filename, inode, 'resumed' if released else 'died')
-        return self.number(filename, inode)
+        if history.is_given_up:
+            return None
+        number = history.attempts + 1
+        if not history.is_running:
+            self._add(filename, inode, 'resumed')
+            return number
+        is_last = self._policy.delay(number, None) is None
+        self._add(filename, inode, 'died', DIED,
+                  due=None if is_last else self._now())
+        return None if is_last else number + 1
 
-    def add(self, filename, inode, event, error=None, now=None):
-        record = {
-            'event': event,
-            'time': (now or datetime.datetime.now(datetime.UTC)).isoformat(),
-            'host': gocept.filestore.name.HOST,
-            'process': os.getpid(),
-            'inode': inode,
-            **described(error)}
-        self._append(filename, json.dumps(record))
+    def fail(self, filename, inode, attempt, error):
+        """Write down how an attempt has failed; tell if it was the last."""
+        due = gocept.filestore.retry.due(
+            self._policy, attempt, error, self._now())
+        self._add(filename, inode, 'failed', error, due=due)
+        return due is None
+
+    def release(self, filename, inode):
+        """Write down that a file was given back, although it is in `work`."""
+        self._add(filename, inode, 'released')
+
+    def put_back(self, filename, inode):
+        """Write down that somebody wants a file to be tried again."""
+        self._add(filename, inode, 'retried')
 
     def forget(self, filename, inode):
         """Drop the events of a file that is done."""
-        if any(event['inode'] != inode for event in self._read(filename)):
-            return self.add(filename, inode, 'finished')
-        attempts = self._layout.get('attempts')
-        if attempts is not None:
-            with contextlib.suppress(FileNotFoundError):
-                attempts.remove(filename)
+        self._journal.drop(filename, inode)
 
-    def _read(self, filename):
-        attempts = self._layout.get('attempts')
-        if attempts is None or not attempts.stat(filename):
-            return
-        with open(attempts.open(filename), 'rb') as lines:
-            yield from filter(None, map(parsed, lines))
-
-    def _append(self, filename, line):
-        attempts = self._layout.made('attempts')
-        with open(self._open(attempts, filename), 'r+b') as lines:
-            if is_torn(lines):
-                line = '\n' + line
-            lines.write(line.encode() + b'\n')
-            lines.flush()
-            if self._layout.durable:
-                os.fsync(lines.fileno())
-        attempts.sync()
-
-    def _open(self, attempts, filename):
-        flags = os.O_RDWR | os.O_APPEND
-        try:
-            return attempts.create(filename, flags, self._file_mode)
-        except gocept.filestore.interfaces.NameTaken:
-            return attempts.open(filename, flags)
+    def _add(self, filename, inode, event, error=None, **facts):
+        if facts.get('due') is not None:
+            facts['due'] = gocept.filestore.history.written(facts['due'])
+        self._journal.append(filename, {
+            'event': event,
+            'time': gocept.filestore.history.written(self._now()),
+            **facts,
+            'host': gocept.filestore.name.HOST,
+            'process': os.getpid(),
+            'inode': inode,
+            **described(error)})
 
 
 def described(error):
     if not isinstance(error, BaseException):
         return {} if error is None else {'error': str(error)}
+    found = traceback.TracebackException.from_exception(error)
     return {
-        'error': '%s: %s' % (type(error).__name__, error),
-        'traceback': ''.join(traceback.format_exception(error))}
-
-
-def parsed(line):
-    """Return an event, or None if a full disk or a power cut tore the line."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and FACTS <= set(event) else None
-
-
-def is_torn(lines):
-    """Tell whether the last line has no end; leave the position there."""
-    size = lines.seek(0, os.SEEK_END)
-    if not size:
-        return False
-    lines.seek(size - 1)
-    return lines.read(1) != b'\n'
+        'error': '%s: %s' % (type(error).__name__, found),
+        'traceback': ''.join(found.format())}

@@ -1,7 +1,8 @@
 import contextlib
 import gocept.filestore.draft
+import gocept.filestore.failed
 import gocept.filestore.interfaces
-import gocept.filestore.name
+import gocept.filestore.space
 import io
 import os
 import warnings
@@ -68,8 +69,9 @@ class Claim:
                              % (', '.join(MODES), mode))
         text = gocept.filestore.draft.text_options(
             mode, encoding, errors, newline)
-        return open(
-            self._descriptor(), mode, io.DEFAULT_BUFFER_SIZE, *text)
+        with gocept.filestore.space.Naming(self.path):
+            return open(
+                self._descriptor(), mode, io.DEFAULT_BUFFER_SIZE, *text)
 
     def _descriptor(self):
         """Return a descriptor whose position nobody else moves."""
@@ -80,57 +82,38 @@ class Claim:
 
     def finish(self, keep=True):
         self._check()
-        if self._has_events:
-            self._attempts.forget(self.filename, self._inode)
-        if keep:
-            self._move(self._layout['cur'], self._remove_older)
-            self._let_go()
-        else:
-            self._remove()
+        with gocept.filestore.space.Naming(self.path):
+            if self._has_events:
+                self._attempts.forget(self.filename, self._inode)
+            if keep:
+                self._take_away(self._keep)
+                self._let_go()
+            else:
+                self._remove()
 
     def _remove(self):
-        held, self._held = self._held, None
-        try:
-            self._work.remove(self.filename)
-        except FileNotFoundError:
-            pass  # GlusterFS says so to the process that has removed it
-        held.close()
-
-    def _remove_older(self, cur):
+        # GlusterFS says that it is gone to the process that has removed it.
         with contextlib.suppress(FileNotFoundError):
-            cur.remove(self.filename)
+            self._work.remove(self.filename)
+        held, self._held = self._held, None
+        held.close()
 
     def fail(self, error):
         self._check()
-        failed = self._layout.made('failed')
-        self._attempts.add(self.filename, self._inode, 'failed', error)
-        self._move(failed, self._number_older)
+        self._has_events = True
+        with gocept.filestore.space.Naming(self.path):
+            if self._attempts.fail(
+                    self.filename, self._inode, self.attempt, error):
+                self._take_away(self._give_up)
         self._let_go()
-
-    def _number_older(self, failed):
-        number, done = 0, False
-        while not done:
-            number += 1
-            done = self._number(failed, gocept.filestore.name.backup(
-                self.filename, number))
-
-    def _number(self, failed, backup):
-        """Give the older file a number; tell whether its name is free now."""
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                failed.move(self.filename, failed, backup)
-            except gocept.filestore.interfaces.NameTaken:
-                if not failed.has_twins(self.filename, backup):
-                    return False
-                failed.remove(self.filename)
-        return True
 
     def release(self):
         self._check()
-        try:
-            self._move(self._layout['new'])
-        except gocept.filestore.interfaces.NameTaken:
-            self._attempts.add(self.filename, self._inode, 'released')
+        with gocept.filestore.space.Naming(self.path):
+            try:
+                self._take_away(self._give_back)
+            except gocept.filestore.interfaces.NameTaken:
+                self._attempts.release(self.filename, self._inode)
         self._let_go()
 
     def _settle(self, error):
@@ -141,23 +124,30 @@ class Claim:
         else:
             self.release()
 
-    def _move(self, space, make_room=None):
-        """Move the file, and never replace; make room if there is none."""
+    def _keep(self):
+        """Move the file to `cur`, in the place of an older one."""
+        cur = self._layout['cur']
         while True:
             try:
-                return self._work.move(self.filename, space, self.filename)
+                return self._work.move(self.filename, cur, self.filename)
             except gocept.filestore.interfaces.NameTaken:
-                if make_room is None:
-                    raise
-                make_room(space)
-            except gocept.filestore.interfaces.NoSuchFile:
-                self._forsake()
-                raise
+                with contextlib.suppress(FileNotFoundError):
+                    cur.remove(self.filename)
 
-    def _forsake(self):
-        """Somebody has taken the file away by hand."""
-        self._attempts.forget(self.filename, self._inode)
-        self._let_go()
+    def _give_up(self):
+        gocept.filestore.failed.take(self._layout, self._work, self.filename)
+
+    def _give_back(self):
+        self._work.move(self.filename, self._layout['new'], self.filename)
+
+    def _take_away(self, move):
+        """Move the file out of `work`, unless somebody did so by hand."""
+        try:
+            move()
+        except gocept.filestore.interfaces.NoSuchFile:
+            self._attempts.forget(self.filename, self._inode)
+            self._let_go()
+            raise
 
     @property
     def _inode(self):

@@ -1,13 +1,20 @@
 import gocept.filestore.attempt
+import gocept.filestore.clean
 import gocept.filestore.copy
 import gocept.filestore.draft
+import gocept.filestore.failed
+import gocept.filestore.folder
+import gocept.filestore.guard
+import gocept.filestore.intake
 import gocept.filestore.interfaces
 import gocept.filestore.layout
 import gocept.filestore.lock
 import gocept.filestore.name
 import gocept.filestore.publish
 import gocept.filestore.queue
+import gocept.filestore.retry
 import gocept.filestore.space
+import gocept.filestore.status
 import os
 import zope.interface
 
@@ -22,24 +29,33 @@ class FileStore:
     sub_dirs = ('tmp', 'new', 'cur')
 
     def __init__(self, path, durable=True, file_mode=None,
-                 directory_mode=None, prepare=False):
+                 directory_mode=None, prepare=False, retry_policy=None,
+                 quiet=None):
         if not os.fspath(path):
             raise ValueError('the path of a file store can not be empty')
         self.path = path
         self.durable = durable
         self.file_mode = file_mode
         self.directory_mode = directory_mode
+        self.retry_policy = (
+            gocept.filestore.retry.RetryPolicy() if retry_policy is None
+            else retry_policy)
+        self.quiet = quiet
         self._prepare = prepare
         self._layout = gocept.filestore.layout.Layout(
             os.fspath(path), self.sub_dirs, durable, directory_mode, prepare)
         self._drafts = gocept.filestore.draft.Drafts(self._layout, file_mode)
+        self._new = self._naming('new')
+        self._attempts = gocept.filestore.attempt.Attempts(
+            self._layout, self._drafts, self.retry_policy)
         self._queue = gocept.filestore.queue.Queue(
-            self._layout,
-            gocept.filestore.attempt.Attempts(self._layout, file_mode))
+            self._layout, self._attempts,
+            None if quiet is None else gocept.filestore.guard.Guard(quiet))
 
     def __reduce__(self):
         return type(self), (self.path, self.durable, self.file_mode,
-                            self.directory_mode, self._prepare)
+                            self.directory_mode, self._prepare,
+                            self.retry_policy, self.quiet)
 
     def prepare(self):
         self._layout.prepare()
@@ -50,7 +66,9 @@ class FileStore:
             raise ValueError('%r is no mode to write with' % mode)
         text = gocept.filestore.draft.text_options(
             mode, encoding, errors, newline)
-        return self._drafts.named(self._checked(filename), mode, text)
+        filename = self._checked(filename)
+        with self._naming('tmp', filename):
+            return self._drafts.named(filename, mode, text)
 
     def copy(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
@@ -59,7 +77,8 @@ class FileStore:
         publication = gocept.filestore.publish.Publication(
             self._layout, self._drafts, filename, 'wb', replace,
             target=destination.name, file_mode=0o600)
-        with self._drafts.left(filename, {source, destination}):
+        with self._naming(destination.name, filename), self._drafts.left(
+                filename, {source, destination}):
             gocept.filestore.copy.copy(source, filename, publication)
 
     def move(self, filename, source, destination, replace=True):
@@ -67,7 +86,8 @@ class FileStore:
         source = self._source(filename, source)
         destination = self._destination(destination)
         source.check(filename)
-        with self._drafts.left(filename, {source, destination}):
+        with self._naming(destination.name, filename), self._drafts.left(
+                filename, {source, destination}):
             if source.name == 'tmp':
                 source.sync_file(filename)
             if replace:
@@ -93,8 +113,9 @@ class FileStore:
         filename = self._bare(filename)
         space = self._source(filename, space)
         space.check(filename, gocept.filestore.space.FILE_OR_LINK)
-        with self._drafts.left(filename, {space}):
-            space.remove(filename)
+        with self._naming(space.name, filename), self._drafts.left(
+                filename, {space}):
+            gocept.filestore.clean.remove(space, filename, self._attempts)
 
     def list(self, space):
         self._check_space(space, self._layout.on_first_use)
@@ -112,10 +133,40 @@ class FileStore:
             self._layout, self._drafts, filename, mode, replace, text)
 
     def claim(self):
-        return self._queue.claim()
+        with self._new:
+            return self._queue.claim()
 
     def claims(self):
-        return iter(self._queue.claim, None)
+        return iter(self.claim, None)
+
+    def failures(self):
+        return gocept.filestore.failed.failures(self._layout, self._attempts)
+
+    def retry(self, filename):
+        filename = self._bare(filename)
+        with self._naming('failed', filename):
+            gocept.filestore.failed.put_back(
+                self._layout, self._attempts, filename)
+
+    def clean(self, space, older_than=None):
+        with self._naming(space):
+            return gocept.filestore.clean.clean(
+                self._layout, self._attempts, space, older_than)
+
+    def status(self):
+        return gocept.filestore.status.status(self._layout, self._attempts)
+
+    def intake(self, directory, quiet=5, marker=None, include=('*',),
+               exclude=()):
+        folder = gocept.filestore.folder.Folder(
+            directory, self._layout, self.directory_mode, self.file_mode)
+        return gocept.filestore.intake.Intake(
+            self._layout, self._drafts, self.file_mode, folder, quiet, marker,
+            include, exclude)
+
+    def _naming(self, *path):
+        return gocept.filestore.space.Naming(
+            os.path.join(self._layout.path, *path))
 
     def _checked(self, filename):
         return gocept.filestore.name.check(filename, self.path)

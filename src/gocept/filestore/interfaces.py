@@ -1,4 +1,5 @@
 import errno
+import math
 import zope.interface
 
 
@@ -90,6 +91,58 @@ class Settled(FileStoreError, ValueError):
     """The claim, or the publication, has come to its end before."""
 
 
+class NotSynced(OSError):
+    """The disk has failed to keep what it was given: fsync(2) has failed.
+
+    It has the error of the disk. It is never tried again, because the kernel
+    might say yes the second time although something is lost; and it goes to
+    the caller at once, whatever else could be done.
+    """
+
+
+class Retry(Exception):
+    """Raised by who works on a file, so that it is tried again later.
+
+    The attempt counts; when the policy of the store allows no other one, the
+    file is given up. `after` is a number of seconds, or None for the delay of
+    the policy. One that is negative or not finite raises `ValueError`. To tell
+    the reason as well: ``raise Retry(after=300) from error``.
+    """
+
+    def __init__(self, after=None):
+        if after is not None and not 0 <= after < math.inf:
+            raise ValueError(
+                'a delay is a number of seconds from 0, not %r' % (after,))
+        super().__init__(
+            'to be tried again' if after is None
+            else 'to be tried again after %s seconds' % after)
+        self.after = after
+
+    def __reduce__(self):
+        return type(self), (self.after,)
+
+
+class Reject(Exception):
+    """Raised by who works on a file, with a reason, so that it is given up."""
+
+
+class IRetryPolicy(zope.interface.Interface):
+    """Decides when a file that has failed is tried again."""
+
+    def delay(attempt, error):
+        """Return the seconds to wait for the next attempt, or None to give up.
+
+        `attempt` is the number of the attempt that has failed, from 1;
+        `error` is what `fail` got, an exception or a string, or None when the
+        process has died. After a death nobody waits: only None counts.
+
+        Called before anything is written down; what it raises goes to the
+        caller of `fail`, or of `claim` when a process has died, and the file
+        stays as it is.
+
+        """
+
+
 class IFileStore(zope.interface.Interface):
     """Hands whole files from one process to another, without locks to wait on.
 
@@ -153,6 +206,21 @@ class IFileStore(zope.interface.Interface):
         'The exact permission bits of directories that the store makes, an '
         'int like 0o2770, whatever the umask; or None, for what the umask '
         'leaves of 0o777. Parents of the store get the latter. Readonly.')
+
+    retry_policy = zope.interface.Attribute(
+        'The `IRetryPolicy` for files that fail. By default there are 5 '
+        'attempts; the delay between them begins with 60 seconds and doubles '
+        'up to an hour, less up to a tenth by chance, so that what has failed '
+        'together is not tried together. Readonly.')
+
+    quiet = zope.interface.Attribute(
+        'None, or a number of seconds, for a store into whose `new` others '
+        'write plain files: `claim` takes a file when it has not changed for '
+        'so long since this store first saw it, and no process has it open '
+        'for writing. The kernel tells that by a lease, fcntl(2), on Linux '
+        'and local file systems, to the owner of the file and to root; where '
+        'it does not, a `RuntimeWarning` says so, and the time has to do. '
+        'Readonly.')
 
     def prepare():
         """Make the directories of the store that are missing.
@@ -266,26 +334,35 @@ class IFileStore(zope.interface.Interface):
     def claim():
         """Take a waiting file and return an `IClaim`, or None if none waits.
 
-        A file whose process has died comes first: it is looked for on the
-        first call, then at most every tenth of a second, and always before
-        None is returned. Then comes the file that has been in `new` longest
-        (st_ctime, which its move there has set), then by name. One listing of
-        `new` serves many calls, so that the cost of a call does not grow with
-        the backlog; None is said only after a new listing.
+        A file in `work` comes first whose process has died, or whose time to
+        be tried again has come. `work` is looked through every tenth of a
+        second, or less often if it is so full that this takes more than a
+        twentieth of the time; and always before None is returned. At most a
+        hundred files there are looked into, then one of `new` has its turn.
+
+        That is the file that has been in `new` longest (st_ctime, which its
+        move there has set), then by name. One listing of `new` serves many
+        calls, so that the cost of a call does not grow with the backlog; None
+        is said only after a new listing.
 
         A store that is moved aside is noticed within a tenth of a second, too.
 
         Exactly one of many processes and threads gets a file. Nobody waits: a
         file that another one holds, or whose name is in work already, is
         passed over. What is wrong with one file does not keep others waiting:
-        if it may not be opened, or if it can not be written down that its
-        process has died, it is passed over as well, and its `OSError` is
-        raised when nothing else is left.
+        if it may not be opened or moved, or if it can not be written down
+        that its process has died, it is passed over as well, and its
+        `OSError` is raised when nothing else is left.
 
         A process that dies with a claim, in whatever way, leaves its file in
         `work` without a lock, for the next call in any process (the lock,
         flock(2), goes with the last descriptor of the file: children that
-        were forked without exec share it).
+        were forked without exec share it). This counts as an attempt, and is
+        written down by the call that takes the file over. If the policy
+        allows no other one, that call moves the file to `failed`.
+
+        A file that failed and lies in `new` was put back by somebody: its
+        attempts begin anew.
 
         """
 
@@ -294,6 +371,174 @@ class IFileStore(zope.interface.Interface):
 
         The same as calling `claim` until it returns None. Each claim is to be
         settled before the next one is asked for.
+
+        """
+
+
+    def failures():
+        """Return what has failed for good, as a list of dictionaries.
+
+        One for each file in `failed`, those first that have been there
+        longest:
+
+            filename    its name there
+            age         seconds since it came there
+            attempts    how many there were, 0 if it was moved by hand
+            error       what the last one has failed with, or None
+
+        """
+
+    def retry(filename):
+        """Put a file that has failed back into `new`.
+
+        Takes a name or a path. It lies in `failed`, or waits in `work` for
+        its next attempt. Its attempts begin anew; the old ones stay written
+        down until it is done. One that has got a number in `failed`, like
+        a.xml.~1~, gets its own name back.
+
+        Raises `NoSuchFile`, and `NameTaken` when a newer one of its name
+        waits in `new`; then nothing is changed. If the process dies, the file
+        is in one of the two spaces; with two names for a moment, the next
+        claim removes the one in `failed`.
+
+        """
+
+    def clean(space, older_than=None):
+        """Remove old files from tmp, cur or failed; return their names.
+
+        `older_than` is the age in seconds, a number, or a
+        `datetime.timedelta`. For tmp the default is 36 hours, as maildir(5)
+        has it; for the others it has to be given, else `ValueError` is
+        raised. Age counts from st_ctime: when the file came into the space,
+        or was last changed there.
+
+        A draft that a live process is writing is left alone, and so is
+        whatever another process has locked; a claimed file lies in `work`,
+        which can not be cleaned: `InvalidSpace`. The attempts of a file from
+        `failed` are removed with it. Links and special files stay.
+
+        The names are in order of age, oldest first. What is wrong with one
+        file does not keep others: its `OSError` is raised at the end. If the
+        process dies, the rest stays; a file of `cur` or `failed` may lie in
+        `tmp` with a unique name, and is removed from there in its time.
+
+        """
+
+    def status():
+        """Return what lies where, as a dictionary that json can write.
+
+            store       the path
+            spaces      for each of tmp, new, work, failed, cur and attempts
+                        a dictionary: files, bytes, and oldest, the age in
+                        seconds of what has been there longest, or None
+            claims      a list with a dictionary for each file in `work` that
+                        does not wait, longest there first: filename, age in
+                        seconds since it came there, attempt, and alive: False
+                        if its process has died and nobody has taken it over
+            waiting     for the next attempt: files, and next: seconds until
+                        the next one is due (0 if it is), or None
+
+        Each file counts once, where it was seen last, also while others move
+        it; one that comes or goes meanwhile may count or not. An attempt
+        that is read while the file goes on is that of now.
+
+        To see whether a process lives, its lock is asked for, so a claim at
+        this moment may pass over a file that is about to be taken over.
+
+        """
+
+    def intake(directory, quiet=5, marker=None, include=('*',), exclude=()):
+        """Return an `IIntake`, which takes over files from a folder.
+
+        For folders of FTP, SFTP and scanners, whose writers do not know of
+        the store. `quiet` is a number of seconds; a file is ready when it
+        has not changed for so long, counted from when it was first seen, and
+        whatever its mtime says. Writers that close and open a file again
+        want it longer than their pauses.
+
+        With a `marker` like '.done' a.xml is ready when a.xml.done is there,
+        and there is no quiet period. A name that ends with the marker is that
+        of a marker. It is removed before its file is published. Who writes a
+        file anew waits until the old one, or its marker, has gone.
+
+        `include` and `exclude` are sequences of patterns for names, as in the
+        shell and case-sensitive (fnmatch). Directories, and names with a dot
+        in front, are never looked at.
+
+        Nothing is done before `IIntake.take`. Raises `ValueError` for an
+        empty path or a marker that can not be one, `TypeError` for patterns
+        that are one string.
+
+        """
+
+
+class IIntake(zope.interface.Interface):
+    """Takes over what others drop into a folder, each file when it is whole.
+
+    A file that is ready (see `IFileStore.intake`) is renamed into the hidden
+    directory .filestore inside the folder, made on first use. From then on
+    nobody can open it by its path. There it waits until no process has it
+    open for writing, as a lease of the kernel tells, fcntl(2), and until its
+    name is free in `new`. Then it moves to `new`, and never replaces. A newer
+    file of its name waits in the folder.
+
+    A lease can be had on local file systems of Linux (ext4, xfs, btrfs,
+    tmpfs, overlay), on one's own files, or with CAP_LEASE on all. Elsewhere
+    `leases` is False, and without a marker the quiet period has to pass a
+    second time, after the renaming.
+
+    The file that is published is the one that was dropped, with its owner and
+    its mode; `IFileStore.file_mode` is given to it, if the store has one. A
+    copy takes its place where the folder is on another device, or where we
+    may not change its mode. Whoever owns a file can still change it later.
+
+    Any number of processes and hosts may do this with one folder: one works,
+    for the others nothing is to be done at that moment (flock(2)). If it
+    dies, the next `take` of any of them goes on with what is hidden. A file
+    is published once; twice only if the process dies after it was copied from
+    another device, or after linking where the file system can not rename
+    without replacing, and was then done and removed.
+
+    """
+
+    directory = zope.interface.Attribute(
+        'The path of the folder, as it was given. A relative one starts at '
+        'the working directory of when the object was made. Readonly.')
+
+    waiting = zope.interface.Attribute(
+        'A dictionary of the names that the last `take` has left for later, '
+        'each with the reason, a string. Readonly.')
+
+    refused = zope.interface.Attribute(
+        'A dictionary of the names that the last `take` could not take over, '
+        'each with its error. Readonly.')
+
+    leases = zope.interface.Attribute(
+        'True or False: whether it could be told of the last file that was '
+        'asked about if a process has it open for writing. None as long as '
+        'there was none. Readonly.')
+
+    def take():
+        """Publish what is whole, and return the names in that order.
+
+        What is hidden already comes first, then the file whose last change
+        (st_ctime) is longest ago, then by name. The quiet period goes on from
+        one call to the next. A call while another process or thread is at it
+        returns an empty list and changes nothing.
+
+        What is wrong with one file does not keep others: it is left where it
+        is, its error is noted in `refused`, and it is tried again by the next
+        call. Errors are `NotRegular` for a link, a special file, or a file
+        with another name elsewhere (somebody might write to it); `InvalidName`
+        for a name that a store can not have; and `OSError` of the disk, for
+        example a `PermissionError` for a file that may not be read. A file
+        that could not be synced is not tried again by this object. If the
+        file was moved, and syncing `new` fails, it is visible, noted in
+        `refused`, and may not survive a power cut.
+
+        Raises `InvalidSpace` for a folder that is a part of the store,
+        `InTheWay` for a .filestore that is no directory, and `OSError` for a
+        folder that is missing, unreadable, or read-only.
 
         """
 
@@ -329,7 +574,8 @@ class IClaim(zope.interface.Interface):
     """A file that this process, and nobody else, works on.
 
     A context manager: leaving the block finishes; an exception fails the
-    attempt and goes on to the caller. An exception that is no `Exception`
+    attempt and goes on to the caller, `Retry` and `Reject` as well. An
+    exception that is no `Exception`
     (KeyboardInterrupt, SystemExit) is not the file's fault and releases it.
     Inside the block the claim may be settled by hand.
 
@@ -352,8 +598,9 @@ class IClaim(zope.interface.Interface):
         'is for reading: the file is visible to others. Readonly.')
 
     attempt = zope.interface.Attribute(
-        'The number of this attempt, an int from 1. An attempt whose process '
-        'died counts. Readonly.')
+        'The number of this attempt, an int from 1. Attempts that failed or '
+        'whose process died count, since the file was published, or was put '
+        'back after it had failed. Readonly.')
 
     def open(mode='r', encoding=None, errors=None, newline=None):
         """Open the file for reading and return it, from its beginning.
@@ -382,12 +629,24 @@ class IClaim(zope.interface.Interface):
         """
 
     def fail(error):
-        """Say that the work did not succeed, and why.
+        """Say that the attempt did not succeed, and why.
 
         `error` is an exception or a string. The event goes as one JSON line
-        into the attempts file of that name, with time, host, process, error
-        and traceback; the file moves to `failed`. An older one of that name
-        there gets a number, as GNU cp --backup=numbered does: a.xml.~1~.
+        into the attempts file of that name, with time, host, process, error,
+        traceback, and when the file is due to be tried again. The attempts
+        file is replaced as a whole, so nothing can tear it. Then the file
+        waits in `work`, and newer ones of its name in `new` behind it.
+
+        When the policy of the store says so, or `error` is a `Reject`, the
+        file is given up: it moves to `failed`, and a newer one in `new` is
+        free to go. An older one of that name in `failed` gets a number, as
+        GNU cp --backup=numbered does: a.xml.~1~. A `Retry` says when the file
+        is due, unless the policy gives it up.
+
+        If the event can not be written, its `OSError` is raised and nothing
+        has changed. If the process dies before the event is written, that
+        counts as the attempt; if it dies between the event and the move, the
+        next claim by anybody moves the file to `failed`.
 
         """
 
@@ -398,3 +657,25 @@ class IClaim(zope.interface.Interface):
         the next claim, so that it goes first.
 
         """
+
+
+class IFinding(zope.interface.Interface):
+    """What a look at one thing of a store has shown."""
+
+    subject = zope.interface.Attribute(
+        'What was looked at: one word, like flock. Readonly.')
+
+    verdict = zope.interface.Attribute(
+        'One of three words. ok: it is as it should be. note: the store works '
+        'with it, but somebody should know. problem: a promise does not hold, '
+        'or a file does not go its way. Readonly.')
+
+    sentence = zope.interface.Attribute(
+        'What was found: one line with store, space and file, whose names are '
+        'written as by repr(), so that a terminal can show it. Readonly.')
+
+    remedy = zope.interface.Attribute(
+        'What to do, None for ok: one line, a sentence or a command for a '
+        'shell (bash(1), if a name has control characters). It removes no '
+        'file that has no other name in the store, except for drafts that '
+        'were left behind, and what is no file of the store. Readonly.')

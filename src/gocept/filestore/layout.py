@@ -1,6 +1,7 @@
 import contextlib
 import errno
 import gocept.filestore.interfaces
+import gocept.filestore.move
 import gocept.filestore.space
 import os
 import stat
@@ -123,7 +124,7 @@ def is_current(space):
 def sync(path):
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        gocept.filestore.move.sync(descriptor)
     finally:
         os.close(descriptor)
 
@@ -170,8 +171,10 @@ def set_mode(path, mode):
 def is_directory(path, status):
     try:
         return stat.S_ISDIR(status(path).st_mode)
-    except OSError:
-        return False  # a symbolic link that leads nowhere
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return False  # a symbolic link that leads nowhere
+        raise
 
 
 def in_the_way(path, store):

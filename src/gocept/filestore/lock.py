@@ -1,8 +1,11 @@
+import contextlib
 import errno
 import fcntl
+import gocept.filestore.move
 import gocept.filestore.space
 import os
 import stat
+import time
 
 
 GONE = gocept.filestore.space.GONE
@@ -40,19 +43,37 @@ def hold(space, filename):
         if error.errno in NOT_OURS:
             return None
         raise space.explained(error, filename) from None
-    if lock(descriptor):
-        status = os.fstat(descriptor)
-        if stat.S_ISREG(status.st_mode):
-            return Held(descriptor, status)
+    try:
+        if lock(descriptor):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode):
+                return Held(descriptor, status)
+    except OSError as error:
+        close(descriptor)
+        raise space.explained(error, filename) from None
     close(descriptor)
 
 
+def wait(space, filename, sleep=time.sleep):
+    """Hold a file that others hold for moments only; None if it is gone."""
+    for _ in range(gocept.filestore.move.PATIENCE):
+        held = hold(space, filename)
+        if held and gocept.filestore.move.is_at(
+                space.descriptor, filename, held.status):
+            return held
+        if held:
+            held.release()  # it was replaced
+        elif not space.has_file(filename):
+            return None
+        sleep(gocept.filestore.move.PAUSE)
+    raise OSError(errno.EAGAIN, 'another process holds it',
+                  space.path_of(filename))
+
+
 def close(descriptor, close=os.close):
-    try:
+    # What was only read can not be lost, and the lock goes in any case.
+    with contextlib.suppress(OSError):
         close(descriptor)
-    except OSError as error:
-        if error.errno not in GONE:
-            raise
 
 
 class Held:
@@ -64,6 +85,12 @@ class Held:
         self._process = os.getpid()
 
     def __del__(self):
+        self.release()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
         self.release()
 
     def is_ours(self):
@@ -78,7 +105,8 @@ class Held:
         if self.descriptor is None:
             return
         if self.is_ours():
-            lock(self.descriptor, fcntl.LOCK_UN)
+            with contextlib.suppress(OSError):
+                lock(self.descriptor, fcntl.LOCK_UN)
         self.close()
 
     def close(self):

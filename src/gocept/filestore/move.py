@@ -2,6 +2,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import gocept.filestore.interfaces
 import os
 import time
 
@@ -66,7 +67,7 @@ def by_link(source, name, target, new_name, durable=True, status=None):
     os.link(name, new_name, src_dir_fd=source, dst_dir_fd=target,
             follow_symlinks=False)
     if durable:
-        os.fsync(target)
+        sync(target)
     try:
         os.unlink(name, dir_fd=source)
     except OSError as error:
@@ -75,6 +76,14 @@ def by_link(source, name, target, new_name, durable=True, status=None):
         if status is not None:
             os.unlink(new_name, dir_fd=target)  # it is locked, and ours
         raise
+
+
+def sync(descriptor):
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise gocept.filestore.interfaces.NotSynced(
+            error.errno, error.strerror) from None
 
 
 def replace(source, name, target, new_name, is_locked=False):

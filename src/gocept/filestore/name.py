@@ -1,6 +1,7 @@
 import gocept.filestore.interfaces
 import itertools
 import os
+import re
 import time
 
 
@@ -8,6 +9,7 @@ LONGEST = 255  # bytes, NAME_MAX of Linux
 COUNTER = itertools.count(1)
 # maildir(5) asks for these two to be replaced.
 HOST = os.uname().nodename.replace('/', '\\057').replace(':', '\\072')
+NUMBERED = re.compile(r'(.+)\.~([0-9]+)~', re.DOTALL)
 
 
 def bare(path):
@@ -60,3 +62,16 @@ def backup(name, number):
     """Return the name of an older file, in the form of GNU cp --backup."""
     suffix = b'.~%d~' % number
     return os.fsdecode(os.fsencode(name)[:LONGEST - len(suffix)] + suffix)
+
+
+def original(name):
+    """Return the name of which this one is a backup, or it itself."""
+    match = NUMBERED.fullmatch(name)
+    return match[1] if match else name
+
+
+def cut_short(name, names):
+    """Return those of the names that were cut for this one, their backup."""
+    match = NUMBERED.fullmatch(name)
+    return [other for other in names
+            if match and backup(other, int(match[2])) == name]

@@ -1,7 +1,9 @@
 import contextlib
 import gocept.filestore.draft
 import gocept.filestore.interfaces
+import gocept.filestore.move
 import gocept.filestore.name
+import gocept.filestore.space
 import os
 import zope.interface
 
@@ -35,10 +37,11 @@ class Publication:
             raise gocept.filestore.interfaces.Settled(
                 self.filename, self._layout.path, 'it was published before')
         self._process = os.getpid()
-        try:
-            return self._open(self._layout.recent)
-        except FileNotFoundError:
-            return self._open(self._layout.__getitem__)
+        with gocept.filestore.space.Naming(self._path):
+            try:
+                return self._open(self._layout.recent)
+            except FileNotFoundError:
+                return self._open(self._layout.__getitem__)
 
     def _open(self, find):
         self._space, self._tmp = find(self._target), find('tmp')
@@ -52,17 +55,15 @@ class Publication:
         if kind is not None:
             return self._discard()
         try:
-            self._publish()
-        except BaseException as error:
+            with gocept.filestore.space.Naming(self._path):
+                self._publish()
+        except BaseException:
             self._discard()
-            self._name(error)
             raise
 
-    def _name(self, error):
-        """Let an error say of which file it is; that of a full disk does not.
-        """
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = self._space.path_of(self.filename)
+    @property
+    def _path(self):
+        return f'{self._layout.path}/{self._target}/{self.filename}'
 
     def _publish(self):
         self._write_out()
@@ -82,7 +83,7 @@ class Publication:
     def _write_out(self):
         if self._layout.durable and not self.file.closed:
             self.file.flush()
-            os.fsync(self.file.fileno())
+            gocept.filestore.move.sync(self.file.fileno())
         elif self._layout.durable:
             self._tmp.sync_file(self._draft)
         self.file.close()

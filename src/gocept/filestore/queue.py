@@ -1,10 +1,11 @@
-import collections
 import errno
 import gocept.filestore.claim
+import gocept.filestore.interfaces
+import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.move
+import gocept.filestore.recovery
 import gocept.filestore.space
-import time
 
 
 # Somebody else was faster, or the name is in work.
@@ -14,22 +15,25 @@ LOST = (errno.EEXIST, *gocept.filestore.space.GONE)
 class Queue:
     """The files of one store, in the order in which they are claimed."""
 
-    interval = 0.1  # seconds between two looks for files of dead processes
+    most = 100  # files of `work` looked into before one of `new` is claimed
 
-    def __init__(self, layout, attempts, now=time.monotonic):
+    def __init__(self, layout, attempts, guard=None):
         self._layout = layout
         self._attempts = attempts
-        self._now = now
-        self._look_at = now()
-        self._listing = Listing()
+        self._guard = guard
+        self._recovery = gocept.filestore.recovery.Recovery(
+            layout, attempts, guard)
+        self._listing = gocept.filestore.listing.Listing()
 
     def claim(self):
-        if self._now() < self._look_at:
+        if not self._recovery.is_time():
             return self._first(self._listing, []) or self._afresh()
         if self._listing.new is not self._layout['new']:
-            self._listing = Listing()  # of a directory that was moved aside
-        self._listing.work = None  # that one may have been, too
-        return (self._abandoned([])
+            # That was of a directory which has been moved aside.
+            self._listing = gocept.filestore.listing.Listing()
+        # Those may have been, too.
+        self._listing.work = self._listing.attempts = None
+        return (self._recovery.claim(self._take_from_new, [], self.most)
                 or self._first(self._listing, []) or self._afresh())
 
     def _afresh(self):
@@ -37,23 +41,36 @@ class Queue:
         refused = []
         listing = self._listing = self._list()
         # In this order, a file whose process dies meanwhile is found.
-        claim = self._first(listing, refused) or self._abandoned(refused)
+        claim = (self._first(listing, refused)
+                 or self._recovery.claim(self._take_from_new, refused))
         if claim is None and refused:
             raise refused[0]
         return claim
 
     def _list(self):
-        return Listing(self._layout['new'], self._layout.get('attempts'))
+        listing = gocept.filestore.listing.Listing(self._layout['new'])
+        if self._guard:
+            self._guard.keep(listing.filenames)
+        return listing
 
     def _first(self, listing, refused):
+        """Claim the first file that is to be had.
+
+        What is wrong with one file does not keep others waiting.
+        """
         while (filename := listing.next()) is not None:
             try:
                 claim = self._take(listing, filename)
-            except PermissionError as error:
+            except gocept.filestore.recovery.WRONG_WITH_ALL:
+                raise
+            except OSError as error:
                 refused.append(error)
                 continue
             if claim is not None:
                 return claim
+
+    def _take_from_new(self, filename):
+        return self._take(self._list(), filename)
 
     def _take(self, listing, filename):
         """Claim a file that waits, or return None."""
@@ -62,112 +79,66 @@ class Queue:
         if held is None:
             return None
         try:
-            gocept.filestore.move.move(
-                listing.new.descriptor, filename, work.descriptor, filename,
-                self._layout.durable, held.status)
-        except OSError as error:
-            held.release()  # the error refers to it, and may live long
-            if error.errno in LOST:
-                return None
-            raise listing.new.explained(error, filename) from None
-        found = work.stat(filename)
-        if not found or found.st_ino != held.status.st_ino:
-            # A newer file has just replaced the one that we locked.
-            return self._take_over(work, filename, self._attempts.number)
-        if listing.attempts and listing.attempts.has_file(filename):
-            return self._claim(work, filename, held, self._attempts.number)
-        return gocept.filestore.claim.Claim(
-            self._layout, self._attempts, work, filename, held)
-
-    def _abandoned(self, refused):
-        """Claim a file in `work` whose process has died, or return None.
-
-        What is wrong with one file does not keep others waiting.
-        """
-        work = self._layout.get('work')
-        for filename in oldest_first(work) if work else ():
-            try:
-                claim = self._take_over(
-                    work, filename, self._attempts.resume)
-            except OSError as error:
-                refused.append(error)
-                continue
-            if claim is not None:
-                return claim
-        self._look_at = self._now() + self.interval
-
-    def _take_over(self, work, filename, number):
-        """Claim a file where it lies, in `work`, or return None.
-
-        The lookup may come from a cache which shows a file that another host
-        has just finished; the listing does not.
-        """
-        held = gocept.filestore.lock.hold(work, filename)
-        if held is None:
-            return None
-        try:
-            return self._take_over_held(work, filename, held, number)
+            return self._take_held(listing, work, filename, held)
         except BaseException:
             held.release()  # the error refers to it, and may live long
             raise
 
-    def _take_over_held(self, work, filename, held, number):
-        if work.inode(filename) != held.status.st_ino:
+    def _take_held(self, listing, work, filename, held):
+        if self._guard and not self._guard.is_whole(
+                listing.new, filename, held):
+            held.release()
             return None
-        if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
-            return self._undo(work, filename, held)
-        return self._claim(work, filename, held, number)
+        if held.status.st_nlink > 1:
+            self._remove_twin(filename, held)
+        number = 1
+        has_events = self._has_events(listing, filename)
+        if has_events:
+            # Before it moves: in `work`, it would look like one that waits.
+            number = self._attempts.begin(filename, held.status.st_ino)
+        if not self._move(listing.new, filename, work, held):
+            return None
+        found = work.stat(filename)
+        if not found or found.st_ino != held.status.st_ino:
+            # A newer file has just replaced the one that we locked.
+            return self._recovery.take_over(
+                work, filename, self._begin, self._take_from_new)
+        claim = gocept.filestore.claim.Claim(
+            self._layout, self._attempts, work, filename, held, number,
+            has_events)
+        if self._guard and self._guard.is_written(work, held):
+            return claim.release()  # opened just before it was moved
+        return claim
 
-    def _is_elsewhere(self, filename, held):
-        """Tell whether a crash inside a move left the file with two names."""
-        spaces = filter(None, map(self._layout.get, ('new', 'cur', 'failed')))
-        found = filter(None, (space.stat(filename) for space in spaces))
-        return held.status.st_ino in [status.st_ino for status in found]
+    def _has_events(self, listing, filename):
+        # To find that nothing has ever failed costs as much as to claim, so
+        # this is asked as often as whether a directory was moved aside.
+        if listing.attempts is None:
+            listing.attempts = self._layout.get('attempts') or False
+        return listing.attempts and listing.attempts.has_file(filename)
 
-    def _undo(self, work, filename, held):
-        """Remove the name in `work`, which only the owner of the lock may.
-
-        Then the file is done, or given up, or it waits in `new` as before.
-        """
-        work.remove(filename)
-        held.close()
-        return self._take(self._list(), filename)
-
-    def _claim(self, work, filename, held, number):
-        return gocept.filestore.claim.Claim(
-            self._layout, self._attempts, work, filename, held,
-            number(filename, held.status.st_ino), has_events=True)
-
-
-class Listing:
-    """What waited in `new` at one moment, and where it goes."""
-
-    work = None
-
-    def __init__(self, new=None, attempts=None):
-        self.new = new
-        self.attempts = attempts
-        self._filenames = collections.deque(oldest_first(new) if new else ())
-
-    def next(self):
-        """Return the next name, or None; each one to one thread only."""
+    def _move(self, new, filename, work, held):
+        """Move a file to `work`; tell whether nobody was faster."""
         try:
-            return self._filenames.popleft()
-        except IndexError:
-            return None
+            gocept.filestore.move.move(
+                new.descriptor, filename, work.descriptor, filename,
+                self._layout.durable, held.status)
+        except OSError as error:
+            held.release()
+            if error.errno in LOST:
+                return False
+            raise new.explained(error, filename) from None
+        return True
 
+    def _begin(self, work, filename, inode):
+        return self._attempts.begin(filename, inode)
 
-def oldest_first(space):
-    """List the names of files, those first that came into the space first.
+    def _remove_twin(self, filename, held):
+        """Remove the name in `failed`, if a crash has left the file two.
 
-    The move that brought a file has set its ctime, on every file system.
-    """
-    arrivals = [(arrival(entry), entry.name) for entry in space.entries()]
-    return [name for ctime, name in sorted(arrivals)]
-
-
-def arrival(entry):
-    try:
-        return entry.stat(follow_symlinks=False).st_ctime_ns
-    except OSError:
-        return 0  # it has gone meanwhile, as whoever claims it will see
+        There it has been put back, and it is up to us now.
+        """
+        failed = self._layout.get('failed')
+        for entry in failed.entries() if failed else ():
+            if entry.inode() == held.status.st_ino:
+                failed.remove(entry.name)

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import functools
 import gocept.filestore.interfaces
@@ -29,12 +30,14 @@ class Space:
         self.durable = durable
         self.path = os.path.join(store, name)
         self._directory = directory
-        self.descriptor = os.open(directory, DIRECTORY)
-        self._status = os.fstat(self.descriptor)
+        with Naming(self.path):
+            self.descriptor = os.open(directory, DIRECTORY)
+            self._status = os.fstat(self.descriptor)
 
     def __del__(self, close=os.close):
         if hasattr(self, 'descriptor'):
-            close(self.descriptor)
+            with contextlib.suppress(OSError):  # there is nothing to lose
+                close(self.descriptor)
 
     def path_of(self, filename):
         return f'{self.path}/{filename}'
@@ -127,9 +130,10 @@ class Space:
         It opens the directory anew: a descriptor that threads or forked
         processes share has one position for all of them.
         """
-        descriptor = os.open('.', DIRECTORY, dir_fd=self.descriptor)
+        with Naming(self.path):
+            descriptor = os.open('.', DIRECTORY, dir_fd=self.descriptor)
         try:
-            with os.scandir(descriptor) as entries:
+            with Naming(self.path), os.scandir(descriptor) as entries:
                 for entry in entries:
                     if entry.name[0] != '.' and is_file(entry):
                         yield entry
@@ -170,14 +174,14 @@ class Space:
             return
         descriptor = self.open(filename)
         try:
-            os.fsync(descriptor)
+            gocept.filestore.move.sync(descriptor)
         finally:
             os.close(descriptor)
 
     def sync(self):
         """Bring to the disk which names are here, if the store is durable."""
         if self.durable:
-            os.fsync(self.descriptor)
+            gocept.filestore.move.sync(self.descriptor)
 
     def explained(self, error, filename):
         """Return the error to raise for one that the disk gave."""
@@ -188,7 +192,9 @@ class Space:
                 filename, self.store, 'there is one in %r' % self.name)
         if error.errno in SPECIAL:
             return self.not_regular(filename, SPECIAL[error.errno])
-        return OSError(error.errno, error.strerror, self.path_of(filename))
+        kind = gocept.filestore.interfaces.NotSynced if isinstance(
+            error, gocept.filestore.interfaces.NotSynced) else OSError
+        return kind(error.errno, error.strerror, self.path_of(filename))
 
     def no_such_file(self, filename):
         return gocept.filestore.interfaces.NoSuchFile(
@@ -197,6 +203,22 @@ class Space:
     def not_regular(self, filename, reason):
         return gocept.filestore.interfaces.NotRegular(
             filename, self.store, '%s, in %r' % (reason, self.name))
+
+
+class Naming:
+    """Lets errors in a block tell a path; those of open files do not."""
+
+    __slots__ = ('path',)
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = self.path
 
 
 def is_file(entry):

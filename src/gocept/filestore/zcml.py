@@ -74,14 +74,30 @@ class IStoreDirective(zope.interface.Interface):
         description='Without it the umask counts.',
         required=False)
 
+    retry_policy = zope.configuration.fields.GlobalObject(
+        title='The policy for files that have failed',
+        description='The dotted name of an object that provides IRetryPolicy. '
+                    'Without it there are five attempts.',
+        value_type=zope.schema.Object(
+            gocept.filestore.interfaces.IRetryPolicy),
+        required=False)
+
+    quiet = zope.schema.Float(
+        title='Seconds that a file in "new" must not have changed',
+        description='For plain files that others write there.',
+        min=0.0,
+        required=False)
+
 
 def store(_context, path, name='', durable=True, prepare=True,
-          file_mode=None, directory_mode=None):
+          file_mode=None, directory_mode=None, retry_policy=None,
+          quiet=None):
     zope.component.zcml.utility(
         _context,
         provides=gocept.filestore.interfaces.IFileStore,
         component=gocept.filestore.filestore.FileStore(
-            path, durable, file_mode, directory_mode, prepare),
+            path, durable, file_mode, directory_mode, prepare, retry_policy,
+            quiet),
         name=name)
 
 

@@ -5,8 +5,10 @@ import contextlib
 import ctypes
 import errno
 import gocept.filestore.filestore
+import gocept.filestore.retry
 import os
 import pathlib
+import pickle
 import shutil
 import signal
 import subprocess
@@ -16,6 +18,7 @@ import unittest
 
 
 NOBODY = 65534
+ONCE = gocept.filestore.retry.RetryPolicy(attempts=1)
 START = ('import gocept.filestore.tests.child as child, sys; '
          'child.main(*sys.argv[1:])')
 
@@ -113,7 +116,8 @@ class Child:
 
     def __init__(self, path, options):
         self.process = subprocess.Popen(
-            [sys.executable, '-c', START, str(path), repr(options)],
+            [sys.executable, '-c', START, str(path),
+             pickle.dumps(options).hex()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env=environment())
 

@@ -8,6 +8,9 @@ import subprocess
 import warnings
 
 
+NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
+
+
 class ClaimCase(gocept.filestore.tests.case.Case):
 
     def setUp(self):
@@ -195,7 +198,7 @@ class Finish(ClaimCase):
         self.assertEqual({'cur': ['a']}, self.tree())
 
     def test_attempts_of_an_older_file_of_the_name_stay(self):
-        self.store.claim().fail('no paper')
+        self.store.claim().fail(NO_PAPER)
         self.put('new', 'a', 'newer')
         self.abandon().finish()
         self.assertEqual('failed', self.events()[0])
@@ -243,7 +246,7 @@ class Finish(ClaimCase):
 class Fail(ClaimCase):
 
     def test_moves_to_failed(self):
-        self.store.claim().fail('no paper')
+        self.store.claim().fail(NO_PAPER)
         self.assertEqual(['a'], self.tree()['failed'])
         self.assertEqual('ours', self.read('failed', 'a'))
         self.assertIsNone(self.store.claim())
@@ -261,7 +264,7 @@ class Fail(ClaimCase):
     def test_older_ones_get_numbers(self):
         for number in range(4):
             self.put('new', 'a', str(number))
-            self.store.claim().fail('no paper')
+            self.store.claim().fail(NO_PAPER)
         self.assertEqual(
             ['a', 'a.~1~', 'a.~2~', 'a.~3~'], self.tree()['failed'])
         self.assertEqual(
@@ -272,7 +275,7 @@ class Fail(ClaimCase):
         for _ in range(2):
             self.put('new', 'x' * 255)
             for claim in self.store.claims():
-                claim.fail('no paper')
+                claim.fail(NO_PAPER)
         self.assertIn('x' * 251 + '.~1~', self.tree()['failed'])
 
     def test_older_one_is_taken_away_meanwhile(self):
@@ -288,16 +291,16 @@ class Fail(ClaimCase):
         for _ in range(1000):
             self.put('new', 'a')
             for claim in self.store.claims():
-                claim.fail('no paper')
+                claim.fail(NO_PAPER)
         remover.run('stop.set(); thread.join()')
         self.assertEqual([], self.store.list('work'))
 
     def test_number_that_a_crash_has_left_is_no_second_copy(self):
         # by_link: one file with two names in `failed`.
-        self.store.claim().fail('no paper')
+        self.store.claim().fail(NO_PAPER)
         os.link(self.path / 'failed' / 'a', self.path / 'failed' / 'a.~1~')
         self.put('new', 'a', 'newer')
-        self.store.claim().fail('no paper')
+        self.store.claim().fail(NO_PAPER)
         self.assertEqual(['a', 'a.~1~'], self.tree()['failed'])
 
     def test_attempts_that_can_not_be_written(self):
@@ -382,7 +385,7 @@ class Block(ClaimCase):
     def test_exception_fails_and_goes_on(self):
         with self.assertRaises(ZeroDivisionError), self.store.claim():
             raise ZeroDivisionError
-        self.assertEqual(['a'], self.tree()['failed'])
+        self.assertEqual(['a'], self.tree()['work'])
         self.assertIn('raise ZeroDivisionError', self.read('attempts', 'a'))
 
     def test_no_exception_of_the_file(self):

@@ -4,6 +4,7 @@ A step is a line of our code. Each time a process is forked that does the
 same, one line more than the last time.
 """
 
+import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import os
 import shutil
@@ -135,9 +136,10 @@ class Kill:
                 'os.mkdir(store.path + "/failed")\n'
                 'with open(store.path + "/failed/a", "w") as file:\n'
                 '    file.write("older")\n'
-                'store.claim().fail("no paper")'):
+                'import gocept.filestore\n'
+                'store.claim().fail(gocept.filestore.Reject("no paper"))'):
             for claim in self.open_store().claims():
-                claim.fail('no paper')
+                claim.fail(gocept.filestore.interfaces.Reject('no paper'))
             self.assertEqual('ours', self.read('failed', 'a'))
             self.assertEqual(
                 1, os.stat(self.path / 'failed' / 'a').st_nlink)

@@ -203,8 +203,7 @@ class DirectoryMode(LayoutCase):
             for name in 'ab':
                 with store.publish(name):
                     pass
-            with self.assertRaises(KeyError), store.claim():
-                raise KeyError
+            store.claim().fail(gocept.filestore.interfaces.Reject('no paper'))
         for name in ('work', 'failed', 'attempts'):
             self.assertMode(0o2770, self.place / name)
 

@@ -149,12 +149,8 @@ class Close(LockCase):
         held.__del__()
         self.assertIsNotNone(self.hold())
 
-    def test_gone(self):
-        # GlusterFS, on a file that was just removed.
-        for number in (errno.ESTALE, errno.ENOENT):
+    def test_errors_do_not_matter(self):
+        # GlusterFS has them for a file that was just removed; a disk that
+        # fails has nothing of ours to lose.
+        for number in (errno.ESTALE, errno.ENOENT, errno.EIO):
             self.assertIsNone(self.close(number))
-
-    def test_any_other_error_is_raised(self):
-        with self.assertRaises(OSError) as raised:
-            self.close(errno.EIO)
-        self.assertEqual(errno.EIO, raised.exception.errno)

@@ -385,7 +385,7 @@ class OneName(QueueCase):
         self.put('new', 'a', 'old')
         claim = self.store.claim()
         self.put('new', 'a', 'newer')
-        claim.fail('no paper')
+        claim.fail(gocept.filestore.interfaces.Reject('no paper'))
         with self.store.claim() as claim:
             self.assertEqual('newer', self.text(claim))
         self.assertEqual({'cur': ['a'], 'failed': ['a'], 'attempts': ['a']},
@@ -524,8 +524,8 @@ class Replaced(QueueCase):
         self.addCleanup(sys.setprofile, None)
         sys.setprofile(
             lambda frame, event, arg: event == 'call'
-            and frame.f_code.co_name == '_take_over'
-            and frame.f_back.f_code.co_name == '_take'
+            and frame.f_code.co_name == 'take_over'
+            and frame.f_back.f_code.co_name == '_take_held'
             and swapped.append(frame))
         with self.no_blocking(60):
             while not swapped:

@@ -27,6 +27,10 @@ class RunCase(gocept.filestore.tests.command.Case):
         self.assertEqual(b'', output)
         return status, messages
 
+    def run_once(self, *args):
+        """Do the same, and give up what has failed."""
+        return self.run_store('--attempts', '1', *args)
+
     def start_waiting(self, number, *args):
         """Start a runner; return when so many of its commands run."""
         process = self.start('run', 'store', *args, '--', *WAIT)
@@ -81,7 +85,7 @@ class Run(RunCase):
 
     def test_failures_go_to_failed_and_the_others_on(self):
         self.publish('2', '0', '3')
-        status, messages = self.run_store(
+        status, messages = self.run_once(
             '--', 'sh', '-c', 'exit $(cat "$1")', '-', '{}')
         self.assertEqual(1, status)
         self.assertEqual([
@@ -94,7 +98,7 @@ class Run(RunCase):
 
     def test_command_killed(self):
         self.publish('KILL', '40', 'SEGV')
-        status, messages = self.run_store(
+        status, messages = self.run_once(
             '--', 'bash', '-c', 'kill -$(cat "$1") $$; sleep 60', '-', '{}')
         self.assertEqual(1, status)
         self.assertEqual([
@@ -249,7 +253,7 @@ class Command(RunCase):
             for number in range(2):
                 self.publish('a')
                 with self.subTest(args, number=number):
-                    status, messages = self.run_store(
+                    status, messages = self.run_once(
                         *options, '--', *command)
                     self.assertEqual(
                         {'true': '1 file processed, 0 failed',
@@ -432,7 +436,7 @@ class Trouble(RunCase):
     def test_full_disk(self):
         self.publish('a')
         self.assertEqual(
-            (1, ["filestore: '%s/work/a': File too large" % self.path,
+            (1, ["filestore: '%s/attempts/a': File too large" % self.path,
                  '0 files processed, 0 failed']),
             self.forked('run', 'store', '--', 'false', '{}', size=0))
         self.assertEqual(['a'], self.tree()['work'])
@@ -442,7 +446,8 @@ class Trouble(RunCase):
     def test_nobody_reads_the_messages(self):
         self.publish('a', 'b')
         self.assertEqual(
-            (1, b'', []), self.sh('filestore run store -- false {} 2>&1 | '
+            (1, b'', []), self.sh('filestore run store --attempts 1 '
+                                  '-- false {} 2>&1 | '
                                   'true; exit ${PIPESTATUS[0]}'))
         self.assertEqual(
             {'failed': ['a', 'b'], 'attempts': ['a', 'b']}, self.tree())

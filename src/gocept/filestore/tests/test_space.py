@@ -1,4 +1,5 @@
 import errno
+import gc
 import gocept.filestore.interfaces
 import gocept.filestore.space
 import gocept.filestore.tests.case
@@ -170,6 +171,7 @@ class Opening(SpaceCase):
             self.refuse(flags)
 
     def refuse(self, flags):
+        gc.collect()  # what other tests have left
         before = os.listdir('/proc/self/fd')
         for name in self.special:
             with self.no_blocking(), self.subTest(name=name, flags=flags):

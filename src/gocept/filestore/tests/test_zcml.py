@@ -70,7 +70,8 @@ class Store(Case):
     def test_schema_and_handler_agree(self):
         # The handler's defaults count, the schema's are for the reader.
         defaults = dict(zip(
-            ('name', 'durable', 'prepare', 'file_mode', 'directory_mode'),
+            ('name', 'durable', 'prepare', 'file_mode', 'directory_mode',
+             'retry_policy', 'quiet'),
             gocept.filestore.zcml.store.__defaults__, strict=True))
         fields = zope.schema.getFields(gocept.filestore.zcml.IStoreDirective)
         self.assertEqual({**defaults, 'path': None}, {
@@ -116,6 +117,29 @@ class Store(Case):
         message = str(raised.exception)
         self.assertIn("Invalid value for '%s'" % name, message)
         self.assertIn('an octal number like 660, not %r' % mode, message)
+
+    def test_retry_policy(self):
+        store = self.loaded('path="a" retry_policy="%s.ONCE"'
+                            % gocept.filestore.tests.case.__name__)
+        self.assertIs(gocept.filestore.tests.case.ONCE, store.retry_policy)
+
+    def test_bad_retry_policies(self):
+        for name in ('gocept.filestore.FileStore', 'gocept.filestore.Policy'):
+            with self.assertRaises(
+                    zope.configuration.exceptions.ConfigurationError) as error:
+                self.load('<filestore:store path="a" retry_policy="%s" />'
+                          % name)
+            self.assertIn('retry_policy', str(error.exception))
+
+    def test_quiet(self):
+        self.assertEqual(1.5, self.loaded('path="a" quiet="1.5"').quiet)
+
+    def test_bad_quiet(self):
+        for value in ('-1', 'long'):
+            with self.assertRaises(
+                    zope.configuration.exceptions.ConfigurationError) as error:
+                self.load('<filestore:store path="a" quiet="%s" />' % value)
+            self.assertIn('quiet', str(error.exception))
 
     def test_unknown_attribute(self):
         with self.assertRaises(

@@ -1,0 +1,96 @@
+import errno
+import gocept.filestore.copy
+import gocept.filestore.folder
+import gocept.filestore.move
+import gocept.filestore.publish
+import os
+import shutil
+import stat
+
+
+class Delivery:
+    """Brings files that are parked in a folder into `new`."""
+
+    def __init__(self, layout, drafts, file_mode, folder):
+        self._layout = layout
+        self._drafts = drafts
+        self._file_mode = file_mode
+        self._folder = folder
+        self._unsynced = {}
+
+    def is_done(self, filename, status):
+        """Tell whether a file was delivered before, by a move in two steps
+        whose process has died in between; and do the second one.
+        """
+        if status.st_nlink < 2:
+            return False
+        space = self._space_of(filename, status)
+        if space is None:
+            raise gocept.filestore.folder.linked(
+                self._folder.parked, filename)
+        space.sync()
+        self._folder.parked.remove(filename)
+        return True
+
+    def _space_of(self, filename, status):
+        """Return the space in which a file has another name, or None.
+
+        It may be on its way, in the order of these spaces.
+        """
+        for name in ('new', 'work', 'cur', 'failed'):
+            space = self._layout.get(name)
+            if space and gocept.filestore.move.is_at(
+                    space.descriptor, filename, status):
+                return space
+
+    def deliver(self, filename, file):
+        if not (self._set_mode(file) and self._move(filename, file)):
+            self._copy(filename, file)
+
+    def _set_mode(self, file):
+        """Give a file its mode; tell whether we may."""
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        try:
+            if self._file_mode not in (None, mode):
+                os.fchmod(file.fileno(), self._file_mode)
+        except PermissionError:
+            return False  # it is somebody else's; a copy is ours
+        return True
+
+    def _move(self, filename, file):
+        """Move a file; tell whether it can be moved there."""
+        self._sync(filename, file)
+        new = self._layout['new']
+        try:
+            self._folder.parked.move(filename, new, filename)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return False
+        new.sync()
+        return True
+
+    def _sync(self, filename, file):
+        """Bring a file to the disk. What has failed is not tried again: the
+        kernel might say that it is there, and it is not.
+        """
+        key = filename, os.fstat(file.fileno()).st_ino
+        if key in self._unsynced:
+            raise self._unsynced[key]
+        try:
+            if self._layout.durable:
+                gocept.filestore.move.sync(file.fileno())
+        except OSError as error:
+            self._unsynced[key] = error
+            raise
+
+    def _copy(self, filename, file):
+        publication = gocept.filestore.publish.Publication(
+            self._layout, self._drafts, filename, 'wb',
+            file_mode=0o600 if self._file_mode is None else self._file_mode)
+        with publication as target:
+            shutil.copyfileobj(file, target)
+            if self._file_mode is None:
+                gocept.filestore.copy.set_access(
+                    target.fileno(), file.fileno())
+        self._folder.parked.remove(filename)

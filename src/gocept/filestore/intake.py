@@ -1,0 +1,149 @@
+import contextlib
+import gocept.filestore.delivery
+import gocept.filestore.folder
+import gocept.filestore.interfaces
+import gocept.filestore.lease
+import gocept.filestore.marker
+import gocept.filestore.quiet
+import gocept.filestore.selection
+import os
+import stat
+import time
+import zope.interface
+
+
+CHANGED = 'it has not been quiet for long enough'
+WRITTEN = 'a process has it open for writing'
+UNSURE = 'it can not be told whether a process has it open for writing'
+TAKEN = 'an older file of its name waits'
+
+
+@zope.interface.implementer(gocept.filestore.interfaces.IIntake)
+class Intake:
+    """Takes over what others drop into a folder, each file when it is whole.
+    """
+
+    leases = None
+
+    def __init__(self, layout, drafts, file_mode, folder, quiet=5,
+                 marker=None, include=('*',), exclude=(), now=time.monotonic):
+        self.directory = folder.path
+        self.waiting = {}
+        self.refused = {}
+        self._layout = layout
+        self._folder = folder
+        self._delivery = gocept.filestore.delivery.Delivery(
+            layout, drafts, file_mode, folder)
+        self._marker = None
+        if marker is not None:
+            self._marker = gocept.filestore.marker.Marker(marker, folder)
+        self._selection = gocept.filestore.selection.Selection(
+            include, exclude)
+        self._outside = gocept.filestore.quiet.Quiet(quiet, now)
+        self._parked = gocept.filestore.quiet.Quiet(quiet, now)
+
+    def take(self):
+        with gocept.filestore.folder.named(self.directory):
+            held = self._folder.lock()
+            if held is None:
+                return []
+            with held:
+                return self._take()
+
+    def _take(self):
+        self.waiting, self.refused = {}, {}
+        taken = [filename for filename, status in self._found(
+            self._folder.parked) if self._publish(filename)]
+        found = self._found(self._folder.inside, self._is_wanted)
+        taken += [filename for filename, status in found
+                  if self._park(filename, status)]
+        self._parked.keep(self.waiting)
+        self._outside.keep(dict(found))
+        return taken
+
+    def _found(self, space, is_wanted=None):
+        """List what is no directory; what was changed last comes last."""
+        found = []
+        for filename in filter(
+                is_wanted, gocept.filestore.folder.names(space)):
+            with self._noted(filename):
+                status = space.stat(filename)
+                if status and not stat.S_ISDIR(status.st_mode):
+                    found.append((filename, status))
+        return sorted(found, key=by_change)
+
+    def _is_wanted(self, filename):
+        if self._marker and filename.endswith(self._marker.suffix):
+            return False
+        return self._selection.has(filename)
+
+    def _park(self, filename, status):
+        """Take a file out of the folder, and publish it if it is whole."""
+        with self._noted(filename):
+            objection = self._is_not_ready(filename, status)
+            if objection is None:
+                self._folder.park(filename)
+                return self._publish(filename)
+            self.waiting.setdefault(filename, objection)
+        return False
+
+    def _is_not_ready(self, filename, status):
+        """Return a reason, or None."""
+        if self._marker:
+            return self._marker.objection(filename)
+        return None if self._outside.has_passed(filename, status) else CHANGED
+
+    def _publish(self, filename):
+        """Publish a parked file if it is whole; tell whether that was done.
+        """
+        with self._noted(filename), open(
+                self._folder.parked.open(filename), 'rb') as file:
+            status = os.fstat(file.fileno())
+            if self._delivery.is_done(filename, status):
+                return False
+            objection = self._is_not_whole(filename, file, status)
+            if objection is None:
+                self._deliver(filename, file, status)
+                return True
+            self.waiting.setdefault(filename, objection)
+        return False
+
+    def _is_not_whole(self, filename, file, status):
+        """Return a reason, or None."""
+        if self._layout['new'].stat(filename):
+            return TAKEN
+        is_written = gocept.filestore.lease.is_written(file.fileno())
+        self.leases = is_written is not None
+        if is_written:
+            return WRITTEN
+        if is_written is None and not self._marker and not (
+                self._parked.has_passed(filename, status)):
+            return UNSURE
+
+    def _deliver(self, filename, file, status):
+        if self._marker:
+            self._marker.remove(filename, status.st_ctime_ns)
+        self._delivery.deliver(filename, file)
+
+    @contextlib.contextmanager
+    def _noted(self, filename):
+        """Note what is wrong with one file, so that others do not wait."""
+        try:
+            with gocept.filestore.folder.named(
+                    self._folder.parked.path_of(filename)):
+                yield
+        except gocept.filestore.interfaces.NotPrepared:
+            raise
+        except gocept.filestore.interfaces.NameTaken:
+            self.waiting.setdefault(filename, TAKEN)
+        except BlockingIOError:  # its writer has a lease on it
+            self.waiting.setdefault(filename, WRITTEN)
+        except FileNotFoundError:
+            pass  # somebody has taken it away
+        except OSError as error:
+            self.refused[filename] = error.with_traceback(None)
+
+
+def by_change(item):
+    filename, status = item
+    return status.st_ctime_ns, filename

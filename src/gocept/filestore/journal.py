@@ -1,0 +1,98 @@
+import gocept.filestore.interfaces
+import gocept.filestore.lock
+import gocept.filestore.publish
+import gocept.filestore.space
+import json
+import os
+
+
+FACTS = {'event', 'time', 'inode'}  # which each event has
+
+
+class Journal:
+    """The events of files in the space `attempts`, one JSON line for each.
+
+    A file is never written to where it lies, but replaced, so that neither a
+    crash nor a full disk can tear it. Who does so holds its lock.
+    """
+
+    def __init__(self, layout, drafts):
+        self._layout = layout
+        self._drafts = drafts
+
+    def read(self, filename):
+        """Return the events of a name in order; what is none is left out."""
+        attempts = self._layout.get('attempts')
+        if attempts is None:
+            return []
+        try:
+            file = open(attempts.open(filename), 'rb')
+        except FileNotFoundError:
+            return []
+        with file:
+            return [event for event in map(parsed, file) if event]
+
+    def names(self):
+        attempts = self._layout.get('attempts')
+        return [entry.name for entry in attempts.entries()] if attempts else []
+
+    def append(self, filename, event):
+        self._layout.made('attempts')
+        line = json.dumps(event).encode() + b'\n'
+        self._change(filename, lambda lines: [*lines, line])
+
+    def drop(self, filename, inode):
+        """Drop the events of one file of this name."""
+        def others(lines):
+            return [line for line in lines if inode_of(line) != inode]
+
+        if self._layout.get('attempts') is not None:
+            self._change(filename, others)
+
+    def _change(self, filename, change):
+        attempts = self._layout['attempts']
+        with gocept.filestore.space.Naming(attempts.path_of(filename)):
+            while not self._try_to_change(attempts, filename, change):
+                pass  # two processes had the first event at once
+
+    def _try_to_change(self, attempts, filename, change):
+        attempts.check(filename)
+        held = gocept.filestore.lock.wait(attempts, filename)
+        try:
+            lines = change(content(held) if held else [])
+            if lines:
+                self._write(filename, lines, replace=held is not None)
+            elif held:
+                attempts.remove(filename)
+        except gocept.filestore.interfaces.NameTaken:
+            return False
+        finally:
+            if held:
+                held.release()
+        return True
+
+    def _write(self, filename, lines, replace):
+        with gocept.filestore.publish.Publication(
+                self._layout, self._drafts, filename, 'wb', replace,
+                target='attempts') as file:
+            file.writelines(lines)
+
+
+def content(held):
+    """Return the lines of an open file, also if the last one has no end."""
+    with open(os.dup(held.descriptor), 'rb') as file:
+        return [line.rstrip(b'\n') + b'\n' for line in file]
+
+
+def parsed(line):
+    """Return an event, or None for what somebody has spoilt by hand."""
+    try:
+        event = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return event if isinstance(event, dict) and FACTS <= set(event) else None
+
+
+def inode_of(line):
+    event = parsed(line)
+    return event and event['inode']

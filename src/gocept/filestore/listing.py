@@ -1,0 +1,41 @@
+import collections
+
+
+class Listing:
+    """What waited in `new` at one moment, and where it goes."""
+
+    work = attempts = None
+
+    def __init__(self, new=None):
+        self.new = new
+        self.filenames = collections.deque(oldest_first(new) if new else ())
+
+    def next(self):
+        """Return the next name, or None; each one to one thread only."""
+        try:
+            return self.filenames.popleft()
+        except IndexError:
+            return None
+
+
+def oldest_first(space):
+    """List the names of files, those first that came into the space first.
+
+    The move that brought a file has set its ctime, on every file system.
+    """
+    arrivals = [(arrival(entry), entry.name) for entry in space.entries()]
+    return [name for ctime, name in sorted(arrivals)]
+
+
+def arrival(entry):
+    try:
+        return entry.stat(follow_symlinks=False).st_ctime_ns
+    except OSError:
+        return 0  # it has gone meanwhile, as whoever claims it will see
+
+
+def until(space, limit):
+    """List the names of files that came into a space until then."""
+    arrivals = [(arrival(entry), entry.name)
+                for entry in space.entries()] if space else ()
+    return [name for ctime, name in sorted(arrivals) if ctime <= limit]

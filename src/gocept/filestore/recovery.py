@@ -1,0 +1,151 @@
+import collections
+import gocept.filestore.claim
+import gocept.filestore.failed
+import gocept.filestore.interfaces
+import gocept.filestore.listing
+import gocept.filestore.lock
+import time
+
+
+# Errors after which there is no point in going on with other files.
+WRONG_WITH_ALL = (gocept.filestore.interfaces.NotPrepared,
+                  gocept.filestore.interfaces.NotSynced)
+
+
+class Recovery:
+    """Takes over what lies in `work`: abandoned, or due to be tried again."""
+
+    interval = 0.1  # seconds between two looks
+    share = 0.05  # of the time, at most, is spent with looking
+
+    def __init__(self, layout, attempts, guard=None, now=time.monotonic,
+                 clock=time.time):
+        self._layout = layout
+        self._attempts = attempts
+        self._guard = guard
+        self._now = now
+        self._clock = clock
+        self._found = collections.deque()
+        self._due = {}
+        self._look_at = now()
+
+    def is_time(self):
+        """Tell whether it is time to look for something to take over."""
+        return self._now() >= self._look_at or bool(self._found)
+
+    def claim(self, take, refused, most=None):
+        """Claim a file, or return None.
+
+        `take` claims one that turns out to lie in `new`. Of what was found
+        in one look, so many files are looked into. What is wrong with one
+        file does not keep others waiting.
+        """
+        work = self._layout.get('work')
+        if most is None or not self._found:
+            self._look(work)
+        for key in self._next(most):
+            try:
+                claim = self._claim(work, key, take)
+            except WRONG_WITH_ALL:
+                raise
+            except OSError as error:
+                refused.append(error)
+                continue
+            if claim is not None:
+                return claim
+
+    def _next(self, most):
+        """Yield what was found, each to one thread only."""
+        for _ in range(len(self._found) if most is None else most):
+            try:
+                yield self._found.popleft()
+            except IndexError:
+                return
+
+    def _look(self, work):
+        """List what is abandoned, or may be due.
+
+        Each move sets the ctime, so a file that has been in `new` meanwhile
+        is looked into again.
+        """
+        begin, clock, known = self._now(), self._clock(), {}
+        found = []
+        for entry in work.entries() if work else ():
+            key = (gocept.filestore.listing.arrival(entry), entry.name,
+                   entry.inode())
+            due = self._due.get(key, 0)
+            if due > clock:
+                known[key] = due
+            else:
+                found.append(key)
+        self._due, self._found = known, collections.deque(sorted(found))
+        self._postpone(self._now() - begin)
+
+    def _postpone(self, duration):
+        self._look_at = self._now() + max(
+            self.interval, duration / self.share)
+
+    def _claim(self, work, key, take):
+        """Claim a file unless it waits; to see that needs no lock."""
+        arrival, filename, inode = key
+        history = self._attempts.history(filename, inode)
+        if self._waits(history):
+            self._due[key] = history.due
+            return None
+        return self.take_over(work, filename, self._resume, take)
+
+    def _waits(self, history):
+        return history.is_waiting and history.due > self._clock()
+
+    def take_over(self, work, filename, begin, take):
+        """Claim a file where it lies, in `work`, or return None.
+
+        The lookup may come from a cache which shows a file that another host
+        has just finished; the listing does not.
+        """
+        held = gocept.filestore.lock.hold(work, filename)
+        if held is None:
+            return None
+        try:
+            if work.inode(filename) != held.status.st_ino or (
+                    self._guard and self._guard.is_written(work, held)):
+                return None
+            if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
+                return self._undo(work, filename, held, take)
+            return self._begin(work, filename, held, begin)
+        except BaseException:
+            held.release()  # the error refers to it, and may live long
+            raise
+
+    def _begin(self, work, filename, held, begin):
+        number = begin(work, filename, held.status.st_ino)
+        if number is None:
+            return None
+        return gocept.filestore.claim.Claim(
+            self._layout, self._attempts, work, filename, held, number,
+            has_events=True)
+
+    def _resume(self, work, filename, inode):
+        """Return the number of the attempt that begins, or None for none."""
+        history = self._attempts.history(filename, inode)
+        if self._waits(history):
+            return None  # another process has just tried it
+        number = self._attempts.resume(filename, inode, history)
+        if number is None:
+            gocept.filestore.failed.take(self._layout, work, filename)
+        return number
+
+    def _is_elsewhere(self, filename, held):
+        """Tell whether a crash inside a move left the file with two names."""
+        spaces = filter(None, map(self._layout.get, ('new', 'cur', 'failed')))
+        found = filter(None, (space.stat(filename) for space in spaces))
+        return held.status.st_ino in [status.st_ino for status in found]
+
+    def _undo(self, work, filename, held, take):
+        """Remove the name in `work`, which only the owner of the lock may.
+
+        Then the file is done, or given up, or it waits in `new` as before.
+        """
+        work.remove(filename)
+        held.close()
+        return take(filename)

@@ -1,0 +1,394 @@
+"""Each verb meets with a fault at each of its system calls.
+
+The process is killed there, or the disk fails, or it is full; then others go
+on, twice. The kinds of moves are those of test_race.py.
+"""
+
+import errno
+import gocept.filestore
+import gocept.filestore.testing
+import gocept.filestore.tests.case
+import gocept.filestore.tests.test_race
+import json
+import os
+import shutil
+import unittest
+import warnings
+
+
+OBSTACLE = gocept.filestore.testing.obstacle()
+WHOLE = ('ours' * 1000, 'newer' * 1000, 'older' * 1000)
+OURS, NEWER, OLDER = WHOLE
+SOON = gocept.filestore.RetryPolicy(attempts=5, first=0)
+NAMES = {OURS: 'ours', NEWER: 'newer', OLDER: 'older'}
+OUTSIDE_TMP = ('new', 'work', 'cur', 'failed')
+
+
+@unittest.skipIf(OBSTACLE, OBSTACLE)
+class CallCase(gocept.filestore.tests.case.Case):
+
+    options = {'durable': True, 'retry_policy': SOON}
+    variant = 'plain'
+    fault = 'SIGKILL'
+    unnamed = ()  # calls of a file object that belongs to the caller
+
+    def prove(self, check, action):
+        """Do an action again and again, with a fault at each of its calls."""
+        def act():
+            warnings.simplefilter('ignore', ResourceWarning)
+            gocept.filestore.tests.test_race.VARIANTS[self.variant]()
+            action(self.open_store())
+
+        count = 0
+        for call in gocept.filestore.testing.each_call(
+                act, self.prepare, self.fault):
+            count += 1
+            with self.subTest(call=call):
+                self.check_error(call)
+                self.check_whole()
+                check(self.open_store())
+                self.check_whole()
+        self.assertGreater(count, 5)
+
+    def prepare(self):
+        shutil.rmtree(self.path)
+        self.open_store().prepare()
+        for space in ('work', 'failed', 'attempts'):
+            (self.path / space).mkdir()
+        self.fill()
+        self.more()
+
+    def fill(self):
+        self.put('new', 'a', OURS)
+
+    def more(self):
+        pass
+
+    def check_error(self, call):
+        """It is the disk's own error, or all is as without the fault."""
+        if self.fault == 'SIGKILL':
+            return
+        if call.name in ('fsync', 'fdatasync'):
+            self.check_sync(call)
+        if call.error is not None:
+            self.assertIsInstance(call.error, OSError)
+            self.assertEqual(
+                self.fault, errno.errorcode[call.error.errno], call.error)
+            if call.name not in self.unnamed:
+                self.assertIsNotNone(call.error.filename, call.error)
+
+    def check_sync(self, call):
+        self.assertIsNotNone(call.error, 'it was swallowed')
+        file = call.text.partition(')')[0]
+        self.assertNotIn(
+            file, [later.text.partition(')')[0] for later in call.later],
+            'it was tried again')
+
+    def check_whole(self):
+        """Nothing is half-written outside of tmp."""
+        for space in OUTSIDE_TMP:
+            for path in (self.path / space).iterdir():
+                self.assertIn(path.read_text(), WHOLE, path)
+        for path in (self.path / 'attempts').iterdir():
+            for line in path.read_text().splitlines():
+                json.loads(line)
+
+    def documents(self, *spaces):
+        """Return the names of the texts in some spaces, each file once."""
+        found = {path.stat().st_ino: NAMES[path.read_text()]
+                 for space in spaces
+                 for path in (self.path / space).iterdir()}
+        return sorted(found.values())
+
+    def work(self, store):
+        """Let somebody do what is left; return what it was."""
+        texts = []
+        for _ in range(2):  # the second time there is nothing to do
+            for claim in store.claims():
+                self.assertLessEqual(claim.attempt, 4)
+                texts.append(NAMES[self.text(claim)])
+                claim.finish()
+        return texts
+
+    def finished(self):
+        """Everything is done, once, and nothing is left of the work."""
+        found = self.tree()
+        found.pop('tmp', None)
+        self.assertEqual({'cur': ['a']}, found)
+
+
+class Publishing(CallCase):
+
+    def test_publish(self):
+        def action(store):
+            with store.publish('b') as file:
+                file.write(NEWER)
+
+        def check(store):
+            published = self.documents('new')
+            self.assertIn(published, (['ours'], ['newer', 'ours']))
+            self.assertEqual(published, sorted(self.work(store)))
+
+        self.prove(check, action)
+
+    def test_replace(self):
+        def action(store):
+            with store.publish('a', replace=True) as file:
+                file.write(NEWER)
+
+        def check(store):
+            self.assertIn(self.documents('new'), (['ours'], ['newer']))
+            self.work(store)
+            self.finished()
+
+        self.prove(check, action)
+
+    def test_copy(self):
+        def check(store):
+            self.assertEqual(['ours'], self.documents('new'))
+            self.assertIn(self.documents('cur'), (['older'], ['ours']))
+
+        self.prove(check, lambda store: store.copy('a', 'new', 'cur'))
+
+    def test_lineage(self):
+        def action(store):
+            with store.create('b') as file:
+                file.write(NEWER)
+            store.move('b', 'tmp', 'new')
+
+        self.unnamed = ('write', 'close')
+
+        def check(store):
+            self.assertIn(
+                self.documents('new'), (['ours'], ['newer', 'ours']))
+            self.assertIn(sorted(self.work(store)),
+                          (['ours'], ['newer', 'ours']))
+
+        self.prove(check, action)
+
+    def fill(self):
+        self.put('new', 'a', OURS)
+        self.put('cur', 'a', OLDER)
+
+
+class Working(CallCase):
+
+    def test_finish(self):
+        def check(store):
+            self.assertEqual(['ours'], self.documents('new', 'work', 'cur'))
+            self.work(store)
+            self.finished()
+
+        self.prove(check, lambda store: store.claim().finish())
+
+    def test_finish_over_an_older_one(self):
+        def check(store):
+            self.assertIn('ours', self.documents('new', 'work', 'cur'))
+            self.work(store)
+            self.finished()
+            self.assertEqual(OURS, self.read('cur', 'a'))
+
+        self.more = lambda: self.put('cur', 'a', OLDER)
+        self.prove(check, lambda store: store.claim().finish())
+
+    def test_finish_without_keeping(self):
+        def action(store):
+            claim = store.claim()
+            os.mkdir(self.path / 'tmp' / 'claimed')
+            claim.finish(keep=False)
+
+        def check(store):
+            if not (self.path / 'tmp' / 'claimed').exists():
+                self.assertEqual(['ours'], self.documents('new', 'work'))
+            self.assertIn(self.work(store), ([], ['ours']))
+            self.assertEqual([], self.documents('new', 'work', 'failed'))
+
+        self.prove(check, action)
+
+    def test_release(self):
+        def check(store):
+            self.assertEqual(['ours'], self.work(store))
+            self.finished()
+
+        self.prove(check, lambda store: store.claim().release())
+
+    def test_release_while_a_newer_one_waits(self):
+        def action(store):
+            claim = store.claim()
+            os.rename(self.path / 'tmp' / 'a', self.path / 'new' / 'a')
+            claim.release()
+
+        def check(store):
+            self.assertIn(self.work(store), (['ours'], ['ours', 'newer']))
+            self.finished()
+
+        self.more = lambda: self.put('tmp', 'a', NEWER)
+        self.prove(check, action)
+
+    def test_fail(self):
+        def check(store):
+            claim = store.claim()
+            # One more if looking at the claimed file was what has failed.
+            self.assertIn(claim.attempt, (1, 2, 3))
+            claim.release()
+            self.assertEqual(['ours'], self.work(store))
+            self.finished()
+
+        self.prove(check, lambda store: store.claim().fail('no paper'))
+
+    def test_reject_over_an_older_one(self):
+        def check(store):
+            self.assertIn('ours', self.documents('new', 'work', 'failed'))
+            for _ in range(2):
+                reject(store)
+            self.assertEqual(OURS, self.read('failed', 'a'))
+            self.assertIn(
+                self.documents('failed'), (['ours'], ['older', 'ours']))
+            self.assertEqual([], self.documents('new', 'work'))
+            for failure in store.failures():
+                if failure['filename'] == 'a':
+                    self.assertIsNotNone(failure['error'])
+
+        self.more = lambda: self.put('failed', 'a', OLDER)
+        self.prove(check, reject)
+
+
+class Upkeep(CallCase):
+
+    def fill(self):
+        self.put('new', 'a', OURS)
+        reject(self.open_store())
+        self.put('cur', 'a', OLDER)
+
+    def test_retry(self):
+        def check(store):
+            self.assertEqual(['ours'], self.documents('new', 'failed'))
+            claim = store.claim()
+            if claim is None:
+                store.retry('a')
+                claim = store.claim()
+            self.assertEqual(1, claim.attempt)
+            claim.finish()
+            self.assertEqual([], self.work(store))
+            self.finished()
+
+        self.prove(check, lambda store: store.retry('a'))
+
+    def test_clean(self):
+        for space in ('cur', 'failed'):
+            with self.subTest(space=space):
+                self.prove(self.check_clean, lambda store, space=space:
+                           store.clean(space, 0))
+
+    def check_clean(self, store):
+        for _ in range(2):
+            for space in ('tmp', 'cur', 'failed'):
+                store.clean(space, 0)
+        self.assertEqual({}, self.tree())
+
+    def test_clean_drafts(self):
+        self.more = lambda: self.put('tmp', 'draft', 'half')
+        self.prove(self.check_clean, lambda store: store.clean('tmp', 0))
+
+    def test_remove(self):
+        self.prove(self.check_clean, lambda store: store.remove(
+            'a', 'failed'))
+
+
+class TakingOver(CallCase):
+    """Who sets right what another one has left dies as well."""
+
+    def fill(self):
+        self.put('work', 'a', OURS)
+
+    def act(self, store):
+        claim = store.claim()
+        if claim is not None:
+            claim.finish()
+
+    def check(self, store):
+        self.assertEqual(['ours'], self.documents(*OUTSIDE_TMP))
+        self.assertIn(self.work(store), ([], ['ours']))
+        self.finished()
+
+    def test_abandoned(self):
+        self.prove(self.check, self.act)
+
+    def test_due(self):
+        def action(store):
+            store.claim().fail('no paper')
+            store.claim().finish()
+
+        self.prove(self.check, action)
+
+    def test_last_attempt_of_a_file_that_kills(self):
+        def check(store):
+            for _ in range(2):
+                self.assertIsNone(store.claim())
+            failure, = store.failures()
+            self.assertEqual(1, failure['attempts'])
+            self.assertEqual(['ours'], self.documents('failed'))
+            self.assertEqual([], self.documents('new', 'work'))
+
+        self.options = {
+            'retry_policy': gocept.filestore.tests.case.ONCE}
+        self.prove(check, self.act)
+
+    def test_move_to_work(self):
+        self.more = lambda: self.link('work', 'new')
+        self.prove(self.check, self.act)
+
+    def test_move_to_cur(self):
+        self.more = lambda: self.link('work', 'cur')
+        self.prove(self.check, self.act)
+
+    def test_move_to_failed(self):
+        def check(store):
+            self.assertEqual(['ours'], self.documents('work', 'failed'))
+            for _ in range(2):
+                self.assertIsNone(store.claim())
+            self.assertEqual([], self.documents('new', 'work', 'cur'))
+            self.assertEqual(['ours'], self.documents('failed'))
+
+        self.more = lambda: self.link('work', 'failed')
+        self.prove(check, self.act)
+
+    def test_retry(self):
+        self.fill = lambda: self.put('failed', 'a', OURS)
+        self.more = lambda: self.link('failed', 'new')
+        self.prove(self.check, self.act)
+
+    def link(self, source, target):
+        os.link(self.path / source / 'a', self.path / target / 'a')
+
+
+def reject(store):
+    claim = store.claim()
+    if claim is not None:
+        claim.fail(gocept.filestore.Reject('no paper'))
+
+
+# A full disk is met with in the same places as a failing one.
+VARIANTS = (('plain', 'SIGKILL'), ('by_link', 'SIGKILL'), ('plain', 'EIO'),
+            ('by_link', 'EIO'), ('plain', 'ENOSPC'))
+
+
+def variants():
+    """Return the classes above, for each kind of moves and of faults."""
+    for case in (Publishing, Working, Upkeep, TakingOver):
+        for variant, fault in VARIANTS:
+            yield type('%s_%s_%s' % (case.__name__, variant, fault),
+                       (case,), {'variant': variant, 'fault': fault})
+
+
+class Layer:
+    """What takes some minutes: `bin/test --layer test_call`."""
+
+
+def test_suite():
+    suite = unittest.TestSuite()
+    suite.layer = Layer
+    for case in variants():
+        suite.addTests(
+            unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    return suite
