@@ -82,12 +82,14 @@ setuptools.setup(
         'zope.schema',
     ],
     extras_require={
-        'cli': ['click', 'tqdm'],
+        'cli': ['click', 'tabulate', 'tqdm'],
         'test': [
-            'gocept.filestore[cli]',
+            'gocept.filestore[cli,watch]',
             'zope.testing',
             'zope.testrunner',
         ],
+        # whoever waits for files is woken by it
+        'watch': ['inotify_simple'],
     },
     entry_points={
         'console_scripts': ['filestore = gocept.filestore.cli:main [cli]'],

@@ -1,4 +1,5 @@
 import click
+import re
 import shutil
 
 
@@ -26,6 +27,19 @@ class Mode(click.ParamType):
         if mode is None or not 0 <= mode <= 0o7777:
             self.fail('%r is no octal number like 660' % value)
         return mode
+
+
+class Duration(click.ParamType):
+    """A number of seconds, or of something else, as for sleep(1)."""
+
+    name = 'duration'
+    units = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
+
+    def convert(self, value, parameter, context):
+        match = re.fullmatch(r'([0-9]+(?:\.[0-9]+)?)([smhd]?)', str(value))
+        if match is None:
+            self.fail('%r is no duration like 90s, 15m, 36h or 30d' % value)
+        return float(match[1]) * self.units[match[2]]
 
 
 def command(context, parameter, words):

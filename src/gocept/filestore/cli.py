@@ -1,5 +1,6 @@
 import click
 import gocept.filestore.cli_file
+import gocept.filestore.cli_upkeep
 import gocept.filestore.cli_work
 import gocept.filestore.terminal
 import sys
@@ -22,6 +23,12 @@ filestore.add_command(gocept.filestore.cli_file.move)
 filestore.add_command(gocept.filestore.cli_file.copy)
 filestore.add_command(gocept.filestore.cli_file.remove)
 filestore.add_command(gocept.filestore.cli_work.run)
+filestore.add_command(gocept.filestore.cli_work.intake)
+filestore.add_command(gocept.filestore.cli_upkeep.status)
+filestore.add_command(gocept.filestore.cli_upkeep.failed)
+filestore.add_command(gocept.filestore.cli_upkeep.retry)
+filestore.add_command(gocept.filestore.cli_upkeep.clean)
+filestore.add_command(gocept.filestore.cli_upkeep.doctor)
 
 
 def main(args=None):

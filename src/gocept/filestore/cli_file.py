@@ -1,7 +1,6 @@
 import click
 import gocept.filestore.argument
 import gocept.filestore.filestore
-import gocept.filestore.interfaces
 import gocept.filestore.source
 import gocept.filestore.terminal
 import os
@@ -34,7 +33,7 @@ def publish(store, files, name, replace, mode):
     if name is not None and len(files) > 1:
         raise click.UsageError('--name goes with a single FILE')
     target = gocept.filestore.filestore.FileStore(store, file_mode=mode)
-    make(target)
+    gocept.filestore.terminal.make(target)
 
     def publish_one(file):
         filename = gocept.filestore.source.name(file) if name is None else name
@@ -94,11 +93,3 @@ def remove(store, space, names):
     store = gocept.filestore.filestore.FileStore(store)
     gocept.filestore.terminal.each(
         names, lambda name: store.remove(name, space), 'removed')
-
-
-def make(store):
-    try:
-        store.list('new')
-    except gocept.filestore.interfaces.NotPrepared:
-        store.prepare()
-        gocept.filestore.terminal.say('made the file store %r' % store.path)

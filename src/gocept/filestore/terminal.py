@@ -68,10 +68,13 @@ def progress(total):
 
 
 def summary(done, verb, failed, error=None):
-    say('%s %s %s, %s failed' % (
-        done, 'file' if done == 1 else 'files', verb, failed))
+    say('%s %s, %s failed' % (files(done), verb, failed))
     if failed or error:
         raise click.exceptions.Exit(1)
+
+
+def files(number):
+    return '%s %s' % (number, 'file' if number == 1 else 'files')
 
 
 def described(error, filename=None):
@@ -90,6 +93,15 @@ def to_make(store):
     """Return the command that makes a store."""
     end_of_options = ['--'] if store.startswith('-') else []
     return ['filestore', 'prepare', *end_of_options, store]
+
+
+def make(store):
+    """Make a store that is not there."""
+    try:
+        store.list('new')
+    except gocept.filestore.interfaces.NotPrepared:
+        store.prepare()
+        say('made the file store %r' % store.path)
 
 
 def say(message):

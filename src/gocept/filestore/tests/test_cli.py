@@ -14,7 +14,8 @@ COMMANDS = {
     'move': ['STORE', 'NAME...', '--no-replace'],
     'copy': ['STORE', 'NAME...', '--no-replace'],
     'remove': ['STORE', 'NAME...'],
-    'run': ['STORE', 'COMMAND ARG...', '--workers', '--remove', '--watch']}
+    'run': ['STORE', 'COMMAND ARG...', '--workers', '--remove', '--watch'],
+    'doctor': ['STORE', '--quiet']}
 # Runs a program and then tells how much memory it has needed.
 MEASURE = """
 import resource, subprocess, sys

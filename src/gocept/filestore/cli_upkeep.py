@@ -1,0 +1,116 @@
+import click
+import collections
+import gocept.filestore.argument
+import gocept.filestore.doctor
+import gocept.filestore.filestore
+import gocept.filestore.finding
+import gocept.filestore.table
+import gocept.filestore.terminal
+import json
+
+
+@click.command()
+@gocept.filestore.argument.STORE
+@click.option('--json', 'as_json', is_flag=True, help='For other programs.')
+def status(store, as_json):
+    """Tell what lies where, and how long."""
+    found = gocept.filestore.filestore.FileStore(store).status()
+    if as_json:
+        return click.echo(json.dumps(found))
+    duration = gocept.filestore.table.duration
+    click.echo(gocept.filestore.table.table(
+        ('SPACE', 'FILES', 'BYTES', 'OLDEST'),
+        [(name, space['files'], space['bytes'], duration(space['oldest']))
+         for name, space in found['spaces'].items()]))
+    if found['claims']:
+        click.echo('\n' + gocept.filestore.table.table(
+            ('CLAIMED', 'SINCE', 'ATTEMPT', 'PROCESS'),
+            [(claim['filename'], duration(claim['age']), claim['attempt'],
+              'alive' if claim['alive'] else 'dead')
+             for claim in found['claims']]))
+    waiting = found['waiting']
+    if waiting['files']:
+        click.echo('\n%s waiting for the next attempt, due in %s' % (
+            gocept.filestore.terminal.files(waiting['files']),
+            duration(waiting['next'])))
+
+
+@click.command()
+@gocept.filestore.argument.STORE
+def failed(store):
+    """List the files that were given up, with the last reason."""
+    store = gocept.filestore.filestore.FileStore(store)
+    rows = [(failure['filename'], failure['attempts'],
+             gocept.filestore.table.duration(failure['age']),
+             failure['error'])
+            for failure in store.failures()]
+    if rows:
+        click.echo(gocept.filestore.table.table(
+            ('FILE', 'ATTEMPTS', 'AGE', 'REASON'), rows))
+
+
+@click.command()
+@gocept.filestore.argument.STORE
+@click.argument('names', metavar='NAME...', nargs=-1)
+@click.option('--all', 'all_of_them', is_flag=True,
+              help='All that lie in "failed".')
+def retry(store, names, all_of_them):
+    """Put failed files back into "new".
+
+    A NAME may also be that of a file which waits for its next attempt.
+    """
+    if bool(names) == all_of_them:
+        raise click.UsageError('name some files, or use --all')
+    store = gocept.filestore.filestore.FileStore(store)
+    if all_of_them:
+        names = [failure['filename'] for failure in store.failures()]
+    gocept.filestore.terminal.each(names, store.retry, 'put back')
+
+
+@click.command()
+@gocept.filestore.argument.STORE
+@click.argument('space', type=click.Choice(['tmp', 'cur', 'failed']))
+@click.option('--older-than', metavar='AGE',
+              type=gocept.filestore.argument.Duration(),
+              help='Like 90s, 15m, 36h, 30d. For tmp: 36h.')
+def clean(store, space, older_than):
+    """Remove old files from a space.
+
+    What a live process works with is left alone.
+    """
+    if older_than is None and space != 'tmp':
+        raise click.UsageError('--older-than AGE is needed for %r' % space)
+    store = gocept.filestore.filestore.FileStore(store)
+    gocept.filestore.terminal.say('%s removed' % (
+        gocept.filestore.terminal.files(
+            len(store.clean(space, older_than)))))
+
+
+@click.command()
+@gocept.filestore.argument.STORE
+@click.option('-q', '--quiet', is_flag=True, help='Tell what is not ok only.')
+def doctor(store, quiet):
+    """Tell what is wrong with a store, and what to do about it.
+
+    It may be in use, and is left as it is. The exit status is 1 if there is a
+    problem; a note is none.
+    """
+    verdicts = collections.Counter()
+    for finding in gocept.filestore.doctor.examine(store):
+        verdicts[finding.verdict] += 1
+        if not quiet or finding.remedy:
+            tell(finding)
+    problems = verdicts[gocept.filestore.finding.PROBLEM]
+    if not quiet:
+        click.echo('%s ok, %s to note, %s wrong' % (
+            verdicts[gocept.filestore.finding.OK],
+            verdicts[gocept.filestore.finding.NOTE], problems))
+    if problems:
+        raise click.exceptions.Exit(1)
+
+
+def tell(finding):
+    click.echo('%-8s %s: %s' % (
+        finding.verdict, finding.subject, finding.sentence))
+    if finding.remedy:
+        click.echo('         remedy: %s' % finding.remedy)

@@ -1,0 +1,105 @@
+import copy
+import gocept.filestore.filestore
+import gocept.filestore.finding
+import gocept.filestore.interfaces
+import gocept.filestore.layout
+import gocept.filestore.space
+import os
+
+
+PREPARED = gocept.filestore.filestore.FileStore.sub_dirs
+ALL = (*PREPARED, *gocept.filestore.layout.Layout.on_first_use)
+
+
+class Spaces:
+    """The directories of a store, held open as far as they are there."""
+
+    def __init__(self, path):
+        self._path = path
+        self._layout = gocept.filestore.layout.Layout(
+            path, PREPARED, True, None, False)
+        self.errors = {}
+        # The directory of the store itself, like a space without a name.
+        self.root = self._opened('', self._open_root)
+        self.found = list(filter(None, (
+            self._opened(name, self._layout.__getitem__) for name in ALL)))
+
+    def _opened(self, name, open):
+        try:
+            return open(name)
+        except OSError as error:
+            # Not itself: its frames hold us, and we hold directories open.
+            self.errors[name] = copy.copy(error)
+
+    def _open_root(self, name):
+        return gocept.filestore.space.Space(
+            self._path, name, os.path.join(self._path, os.curdir), True)
+
+    def in_use(self):
+        """Return where something is made: in the store as well, at first."""
+        is_complete = self.root is None or len(self.found) == len(ALL)
+        return self.found + ([] if is_complete else [self.root])
+
+    def findings(self):
+        """Look whether there are directories where they should be."""
+        error = self.errors.get('')
+        if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            yield no_store(self._path, error)
+            return
+        for name in self._with(gocept.filestore.interfaces.InTheWay):
+            yield in_the_way(self._path, name)
+        missing = [name for name in self._with(
+            gocept.filestore.interfaces.NotPrepared) if name in PREPARED]
+        if missing:
+            yield not_prepared(self._path, missing)
+
+    def refused(self):
+        """Return path and error of what is there and can not be opened."""
+        if not self.found and '' in self.errors:
+            return [(self._path, self.errors[''])]
+        return [(os.path.join(self._path, name), error)
+                for name, error in self.errors.items() if not isinstance(
+                    error, gocept.filestore.interfaces.FileStoreError)]
+
+    def _with(self, kind):
+        return [name for name, error in self.errors.items()
+                if isinstance(error, kind)]
+
+
+def no_store(path, error):
+    """Return a finding for a store that is not there."""
+    if isinstance(error, NotADirectoryError):
+        return gocept.filestore.finding.problem(
+            'spaces', '%r is no directory, or does not lie in one' % path,
+            'name the directory of a store')
+    prepare = ['filestore', 'prepare', path]
+    if os.path.islink(path):
+        return problem(
+            '%r is a symbolic link that leads nowhere' % path,
+            ['mkdir', '-p', os.path.realpath(path)], prepare)
+    return not_prepared(path, PREPARED)
+
+
+def not_prepared(path, missing):
+    """Return a finding for a store that lacks these spaces."""
+    what = ', '.join(missing) if len(missing) < len(PREPARED) else 'file store'
+    return problem('there is no %s in %r' % (what, path), [
+        'filestore', 'prepare', path])
+
+
+def in_the_way(store, name):
+    """Return a finding for what is not a space and has the name of one."""
+    path = os.path.join(store, name)
+    prepare = [['filestore', 'prepare', store]] if name in PREPARED else []
+    if os.path.islink(path):
+        return problem(
+            '%r is a symbolic link, and a store follows none; it leads to %r'
+            % (path, os.readlink(path)), ['rm', path], *prepare)
+    return problem('%r is no directory' % path, [
+        'mv', '-n', '-t', gocept.filestore.finding.beside(store), path],
+        *prepare)
+
+
+def problem(sentence, *commands):
+    return gocept.filestore.finding.problem(
+        'spaces', sentence, gocept.filestore.finding.commands(commands))

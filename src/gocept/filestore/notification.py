@@ -1,0 +1,38 @@
+import contextlib
+import gocept.filestore.probe
+import time
+
+
+try:
+    import inotify_simple
+except ImportError:
+    inotify_simple = None
+
+PATIENCE = 1000  # milliseconds
+
+
+def watched(space):
+    """Return an open file that can be read when a file comes into a space."""
+    notifier = inotify_simple.INotify()
+    try:
+        notifier.add_watch(
+            space.path, inotify_simple.flags.CREATE
+            | inotify_simple.flags.MOVED_TO | inotify_simple.flags.ONLYDIR)
+    except BaseException:
+        notifier.close()
+        raise
+    return notifier
+
+
+def delay(source, target, now=time.monotonic):
+    """Return how long it takes until a move from space to space is told.
+
+    It is in seconds, and None if it takes too long. Where others move files
+    meanwhile, theirs may be told first.
+    """
+    with (contextlib.closing(watched(target)) as notifier,
+          gocept.filestore.probe.probe(source, target) as (name, _)):
+        begin = now()
+        gocept.filestore.probe.rename(source, name, target)
+        if notifier.read(timeout=PATIENCE):
+            return now() - begin
