@@ -2,6 +2,7 @@ import contextlib
 import datetime
 import gocept.filestore.failed
 import gocept.filestore.interfaces
+import gocept.filestore.lease
 import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.move
@@ -55,14 +56,10 @@ def clean_one(layout, attempts, space, filename, limit):
     with held:
         if held.status.st_ctime_ns > limit:
             return False  # another one of this name
-        if space.name != 'tmp':
-            return remove_aside(layout, attempts, space, filename, held)
-        # Who makes a draft of this name anew asks for its lock.
-        is_ours = gocept.filestore.move.is_at(
-            space.descriptor, filename, held.status)
-        if is_ours:
-            space.remove(filename)
-        return is_ours
+        if space.name == 'tmp' and gocept.filestore.lease.is_written(
+                held.descriptor):
+            return False  # by somebody who knows nothing of our locks
+        return remove_aside(layout, attempts, space, filename, held)
 
 
 def remove_aside(layout, attempts, space, filename, held):

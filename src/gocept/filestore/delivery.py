@@ -1,8 +1,10 @@
 import errno
 import gocept.filestore.copy
 import gocept.filestore.folder
+import gocept.filestore.interfaces
 import gocept.filestore.move
 import gocept.filestore.publish
+import gocept.filestore.space
 import os
 import shutil
 import stat
@@ -67,21 +69,20 @@ class Delivery:
             if error.errno != errno.EXDEV:
                 raise
             return False
-        new.sync()
+        with gocept.filestore.space.Naming(new.path):
+            new.sync()
         return True
 
     def _sync(self, filename, file):
-        """Bring a file to the disk. What has failed is not tried again: the
-        kernel might say that it is there, and it is not.
-        """
+        """Bring a file to the disk; what has failed is never tried again."""
         key = filename, os.fstat(file.fileno()).st_ino
         if key in self._unsynced:
-            raise self._unsynced[key]
+            raise OSError(*self._unsynced[key])
         try:
             if self._layout.durable:
                 gocept.filestore.move.sync(file.fileno())
-        except OSError as error:
-            self._unsynced[key] = error
+        except gocept.filestore.interfaces.NotSynced as error:
+            self._unsynced[key] = error.errno, error.strerror
             raise
 
     def _copy(self, filename, file):

@@ -129,7 +129,7 @@ def names(space):
     Threads and forked processes would share the position of the descriptor
     that is open already.
     """
-    with named(space.path):
+    try:
         descriptor = os.open(
             '.', gocept.filestore.space.DIRECTORY, dir_fd=space.descriptor)
         try:
@@ -137,14 +137,5 @@ def names(space):
                     if name[0] != '.']
         finally:
             os.close(descriptor)
-
-
-@contextlib.contextmanager
-def named(path):
-    """Let an error of the disk say where it was, if it does not."""
-    try:
-        yield
     except OSError as error:
-        if error.filename in (None, '.') or isinstance(error.filename, int):
-            error.filename = os.fspath(path)
-        raise
+        raise OSError(error.errno, error.strerror, space.path) from None

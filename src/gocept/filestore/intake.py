@@ -6,6 +6,7 @@ import gocept.filestore.lease
 import gocept.filestore.marker
 import gocept.filestore.quiet
 import gocept.filestore.selection
+import gocept.filestore.space
 import os
 import stat
 import time
@@ -16,6 +17,9 @@ CHANGED = 'it has not been quiet for long enough'
 WRITTEN = 'a process has it open for writing'
 UNSURE = 'it can not be told whether a process has it open for writing'
 TAKEN = 'an older file of its name waits'
+# Errors after which there is no point in going on with other files.
+WRONG_WITH_ALL = (gocept.filestore.interfaces.NotPrepared,
+                  gocept.filestore.interfaces.NotSynced)
 
 
 @zope.interface.implementer(gocept.filestore.interfaces.IIntake)
@@ -43,7 +47,7 @@ class Intake:
         self._parked = gocept.filestore.quiet.Quiet(quiet, now)
 
     def take(self):
-        with gocept.filestore.folder.named(self.directory):
+        with gocept.filestore.space.Naming(os.fspath(self.directory)):
             held = self._folder.lock()
             if held is None:
                 return []
@@ -129,10 +133,10 @@ class Intake:
     def _noted(self, filename):
         """Note what is wrong with one file, so that others do not wait."""
         try:
-            with gocept.filestore.folder.named(
+            with gocept.filestore.space.Naming(
                     self._folder.parked.path_of(filename)):
                 yield
-        except gocept.filestore.interfaces.NotPrepared:
+        except WRONG_WITH_ALL:
             raise
         except gocept.filestore.interfaces.NameTaken:
             self.waiting.setdefault(filename, TAKEN)

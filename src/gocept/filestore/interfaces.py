@@ -412,15 +412,16 @@ class IFileStore(zope.interface.Interface):
         raised. Age counts from st_ctime: when the file came into the space,
         or was last changed there.
 
-        A draft that a live process is writing is left alone, and so is
-        whatever another process has locked; a claimed file lies in `work`,
+        A draft that a live process is writing is left alone (also if it was
+        opened by other means, where the kernel can tell, see `quiet`), and so
+        is whatever another process has locked; a claimed file lies in `work`,
         which can not be cleaned: `InvalidSpace`. The attempts of a file from
         `failed` are removed with it. Links and special files stay.
 
         The names are in order of age, oldest first. What is wrong with one
         file does not keep others: its `OSError` is raised at the end. If the
-        process dies, the rest stays; a file of `cur` or `failed` may lie in
-        `tmp` with a unique name, and is removed from there in its time.
+        process dies, the rest stays; one file may lie in `tmp` with a unique
+        name, and is removed from there in its time.
 
         """
 
@@ -454,7 +455,9 @@ class IFileStore(zope.interface.Interface):
         the store. `quiet` is a number of seconds; a file is ready when it
         has not changed for so long, counted from when it was first seen, and
         whatever its mtime says. Writers that close and open a file again
-        want it longer than their pauses.
+        want it longer than their pauses. With 0, a writer that is just about
+        to open a file is not seen. A writer that has died looks like one that
+        is done.
 
         With a `marker` like '.done' a.xml is ready when a.xml.done is there,
         and there is no quiet period. A name that ends with the marker is that
@@ -531,14 +534,14 @@ class IIntake(zope.interface.Interface):
         call. Errors are `NotRegular` for a link, a special file, or a file
         with another name elsewhere (somebody might write to it); `InvalidName`
         for a name that a store can not have; and `OSError` of the disk, for
-        example a `PermissionError` for a file that may not be read. A file
-        that could not be synced is not tried again by this object. If the
-        file was moved, and syncing `new` fails, it is visible, noted in
-        `refused`, and may not survive a power cut.
+        example a `PermissionError` for a file that may not be read.
 
         Raises `InvalidSpace` for a folder that is a part of the store,
         `InTheWay` for a .filestore that is no directory, and `OSError` for a
-        folder that is missing, unreadable, or read-only.
+        folder that is missing, unreadable, or read-only. Raises `NotSynced`
+        at once. If it was the file that could not be synced, it stays hidden,
+        and later calls note it in `refused` and go on with the others. If it
+        was `new`, the file is visible, and may not survive a power cut.
 
         """
 
@@ -677,5 +680,5 @@ class IFinding(zope.interface.Interface):
     remedy = zope.interface.Attribute(
         'What to do, None for ok: one line, a sentence or a command for a '
         'shell (bash(1), if a name has control characters). It removes no '
-        'file that has no other name in the store, except for drafts that '
-        'were left behind, and what is no file of the store. Readonly.')
+        'file that has no other name in the store, except for drafts and '
+        'attempts that were left behind. Readonly.')

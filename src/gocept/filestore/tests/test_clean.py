@@ -165,6 +165,13 @@ class Kept(CleanCase):
         self.assertEqual(2, len(self.store.clean('tmp', 0)))
         self.assertEqual({}, self.tree())
 
+    def test_draft_of_who_knows_nothing_of_locks(self):
+        child = self.child()
+        child.run('file = open(store.path + "/tmp/a", "w")')
+        self.assertEqual([], self.store.clean('tmp', 0))
+        child.kill()
+        self.assertEqual(['a'], self.store.clean('tmp', 0))
+
     def test_draft_that_is_closed_can_be_cleaned(self):
         self.store.create('a').close()
         self.assertEqual(['a'], self.store.clean('tmp', 0))
@@ -318,27 +325,27 @@ class OneBadFile(CleanCase):
 class Replaced(CleanCase):
     """A newer file takes the place of one that is just being removed."""
 
-    def race(self, space, prepare, replace, is_met=lambda frame, event: (
-            event == 'call' and frame.f_code.co_name == 'bring_back')):
-        """Do both at once, until they have met some times.
+    def race(self, space, prepare, replace):
+        """Do both at once, until the newer one was taken aside some times.
 
-        That is, until the newer one was taken aside. It has to survive each
-        time, and the older one must not come back.
+        It has to survive each time, and the older one must not come back.
         """
         child = self.child()
         child.run('import gocept.filestore')
         space = self.layout.made(space)
-        met = []
+        aside = []
         self.addCleanup(sys.setprofile, None)
         with self.no_blocking(60):
-            while len(met) < 3:
+            while len(aside) < 3:
                 old = self.put(space.name, 'a', 'old')
                 child.run(prepare)
                 gocept.filestore.testing.tick(self.path)
                 limit = os.stat(old).st_ctime_ns
                 child.send(replace)
-                sys.setprofile(lambda frame, event, arg: is_met(
-                    frame, event) and met.append(event))
+                sys.setprofile(
+                    lambda frame, event, arg: event == 'call'
+                    and frame.f_code.co_name == 'bring_back'
+                    and aside.append(frame))
                 self.clean_at_any_moment(space, limit)
                 sys.setprofile(None)
                 child.answer()
@@ -401,29 +408,16 @@ class Replaced(CleanCase):
 
     def test_draft(self):
         self.race(
-            'tmp', '', CREATE_ANEW,
-            lambda frame, event: (
-                event == 'return' and frame.f_code.co_name == 'clean_one'
-                and frame.f_locals.get('is_ours') is False))
+            'tmp', 'with store.create("b") as file:\n'
+                   '    _ = file.write("newer")',
+            'import os\n'
+            'os.rename(store.path + "/tmp/b", store.path + "/tmp/a")')
 
 
 TAKE = """
 with store.publish('a') as file:
     _ = file.write('newer')
 claim = store.claim()
-"""
-
-
-CREATE_ANEW = """
-import gocept.filestore.interfaces
-file = None
-while not file:
-    try:
-        file = store.create('a')
-    except gocept.filestore.interfaces.DraftInUse:
-        continue
-    with file:
-        _ = file.write('newer')
 """
 
 

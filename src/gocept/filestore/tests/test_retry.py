@@ -38,7 +38,9 @@ class Delays(unittest.TestCase):
         self.assertEqual([0] * 4 + [None], self.delays(*range(1, 6), first=0))
 
     def test_numbers_without_end(self):
-        self.assertEqual([3600], self.delays(10 ** 9, attempts=math.inf))
+        for first in (60, .5):
+            self.assertEqual([3600], self.delays(
+                10 ** 9, attempts=math.inf, first=first))
         self.assertEqual(
             [1e308],
             self.delays(99, attempts=100, first=1e300, longest=1e308))
