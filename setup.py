@@ -85,6 +85,7 @@ setuptools.setup(
         'cli': ['click', 'tabulate', 'tqdm'],
         'test': [
             'gocept.filestore[cli,watch]',
+            'hypothesis',
             'zope.testing',
             'zope.testrunner',
         ],

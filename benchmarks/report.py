@@ -52,11 +52,9 @@ class Report:
         return [answer['seconds'][phase] for answer in self.answers[name]]
 
     def comparison(self, phase, name):
-        low, middle, high = statistics.quantiles(
-            self.ratios(phase, name), n=4, method='inclusive')
         if phase not in WITH_QUARTILES:
-            return figure(middle)
-        return f'{figure(middle)} ({figure(low)}-{figure(high)})'
+            return figure(self.ratio(phase, name))
+        return with_quartiles(self.ratios(phase, name))
 
     def ratios(self, phase, name, base=BASE):
         # Noise comes and goes: only times of the same round are compared.
@@ -105,6 +103,11 @@ class Report:
 def line(title, cells):
     publish, take, both, one_by_one = cells
     return f'{title:23}{publish:>10}{take:>10}{both:>18}{one_by_one:>18}'
+
+
+def with_quartiles(ratios):
+    low, middle, high = statistics.quantiles(ratios, n=4, method='inclusive')
+    return f'{figure(middle)} ({figure(low)}-{figure(high)})'
 
 
 def figure(number):

@@ -303,6 +303,70 @@ class Fail(ClaimCase):
         self.store.claim().fail(NO_PAPER)
         self.assertEqual(['a', 'a.~1~'], self.tree()['failed'])
 
+    def test_waits_in_work(self):
+        self.store.claim().fail('no paper')
+        self.assertEqual({'work': ['a'], 'attempts': ['a']}, self.tree())
+        self.assertEqual('ours', self.read('work', 'a'))
+        self.assertIsNone(self.store.claim())
+        self.assertIsNone(self.open_store().claim())
+
+    def test_can_not_be_given_up(self):
+        # The claim stands, and may be settled in each way.
+        for settle in (lambda claim: claim.fail(NO_PAPER),
+                       lambda claim: claim.finish(),
+                       lambda claim: claim.finish(keep=False),
+                       lambda claim: claim.release()):
+            claim = self.store.claim()
+            (self.path / 'failed').write_text('content')
+            with self.assertRaises(gocept.filestore.interfaces.InTheWay):
+                claim.fail(NO_PAPER)
+            self.assertIsNone(self.open_store().claim())
+            (self.path / 'failed').unlink()
+            settle(claim)
+            self.check_settled()
+            self.put('new', 'a')
+
+    def check_settled(self):
+        space, = set(self.tree()) - {'attempts'} or {None}
+        if space in ('cur', None):
+            self.assertEqual([], self.store.list('attempts'))
+        elif space == 'failed':
+            self.assertEqual(
+                'Reject: no paper', self.store.failures()[0]['error'])
+        else:
+            with self.store.claim() as claim:
+                self.assertEqual(1, claim.attempt)
+        for space in self.tree():
+            for path in (self.path / space).iterdir():
+                path.unlink()
+
+    def test_process_dies_before_it_is_given_up(self):
+        claim = self.store.claim()
+        (self.path / 'failed').write_text('content')
+        with self.assertRaises(
+                gocept.filestore.interfaces.InTheWay), claim:
+            raise NO_PAPER
+        with self.assertRaises(gocept.filestore.interfaces.InTheWay):
+            self.store.claim()
+        (self.path / 'failed').unlink()
+        self.assertIsNone(self.store.claim())
+        self.assertEqual({'failed': ['a'], 'attempts': ['a']}, self.tree())
+        self.assertEqual(['failed'], self.events())
+
+    def test_was_taken_by_hand(self):
+        for error in (NO_PAPER, 'no paper'):
+            claim = self.store.claim()
+            os.remove(claim.path)
+            if error is NO_PAPER:
+                with self.assertRaises(
+                        gocept.filestore.interfaces.NoSuchFile):
+                    claim.fail(error)
+                self.assertEqual({}, self.tree())
+            else:
+                claim.fail(error)
+                self.assertEqual({'attempts': ['a']}, self.tree())
+            self.put('new', 'a')
+
     def test_attempts_that_can_not_be_written(self):
         self.put('attempts', 'x')
         os.mkfifo(self.path / 'attempts' / 'a')

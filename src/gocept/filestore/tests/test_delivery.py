@@ -25,12 +25,13 @@ class Access(gocept.filestore.tests.test_intake.IntakeCase):
         self.assertMode(0o660, self.path / 'new' / 'b')
 
 
+@gocept.filestore.tests.test_intake.needs_second_device
 class AnotherDevice(gocept.filestore.tests.test_intake.IntakeCase):
 
     def setUp(self):
         super().setUp()
         self.folder.rmdir()
-        memory = gocept.filestore.tests.test_intake.second_device(self)
+        memory = gocept.filestore.tests.test_intake.MEMORY
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=memory))
         self.addCleanup(shutil.rmtree, self.folder)
 

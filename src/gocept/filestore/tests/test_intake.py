@@ -9,11 +9,22 @@ import os
 import pathlib
 import shutil
 import socket
+import tempfile
+import unittest
 import zope.interface.verify
 
 
 MEMORY = pathlib.Path('/dev/shm')
 LONG = 3600  # seconds, a quiet period that does not pass
+
+
+def has_second_device():
+    return MEMORY.is_dir() and (
+        os.stat(MEMORY).st_dev != os.stat(tempfile.gettempdir()).st_dev)
+
+
+needs_second_device = unittest.skipUnless(
+    has_second_device(), 'there is no second device at %s' % MEMORY)
 
 
 class Clock:
@@ -82,14 +93,6 @@ class IntakeCase(gocept.filestore.tests.case.Case):
         self.assertIn(reason, str(error))
         self.assertIn(repr(name), str(error))
         self.assertIsNone(error.__traceback__)
-
-
-def second_device(case):
-    """Return a directory on another device, or skip the test."""
-    if not MEMORY.is_dir() or (
-            os.stat(MEMORY).st_dev == os.stat(case.directory).st_dev):
-        case.skipTest('there is no second device at %s' % MEMORY)
-    return MEMORY
 
 
 class Take(IntakeCase):

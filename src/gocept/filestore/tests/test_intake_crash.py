@@ -170,11 +170,12 @@ class Marker(CrashCase):
         self.finish()
 
 
+@gocept.filestore.tests.test_intake.needs_second_device
 class AnotherDevice(CrashCase):
 
     def setUp(self):
         super().setUp()
-        memory = gocept.filestore.tests.test_intake.second_device(self)
+        memory = gocept.filestore.tests.test_intake.MEMORY
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=memory))
         self.addCleanup(shutil.rmtree, self.folder)
 

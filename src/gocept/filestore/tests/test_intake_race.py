@@ -132,11 +132,12 @@ class ByLink(RaceCase):
         self.assertEqual(written, sorted(set(found)))
 
 
+@gocept.filestore.tests.test_intake.needs_second_device
 class AnotherDevice(RaceCase):
 
     def setUp(self):
         super().setUp()
-        memory = gocept.filestore.tests.test_intake.second_device(self)
+        memory = gocept.filestore.tests.test_intake.MEMORY
         self.folder = pathlib.Path(tempfile.mkdtemp(dir=memory))
         self.addCleanup(shutil.rmtree, self.folder)
 

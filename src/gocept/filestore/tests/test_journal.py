@@ -233,28 +233,28 @@ class Race(JournalCase):
     def test_no_event_is_lost(self):
         reader = self.start(READ % str(self.file))
         writers = [self.start(
-            'for number in range(200):\n'
+            'for number in range(100):\n'
             '    append("a", %s, number)' % inode) for inode in range(4)]
         for writer in writers:
             writer.answer()
         self.put('cur', 'end')
         self.assertGreater(reader.answer(), 50)
         events = self.events()
-        self.assertEqual(800, len(events))
+        self.assertEqual(400, len(events))
         for inode in range(4):
             self.assertEqual(
-                list(range(200)), [event['number'] for event in events
+                list(range(100)), [event['number'] for event in events
                                    if event['inode'] == inode])
         self.assertEqual([], self.store.list('tmp'))
 
     def test_nor_is_the_very_first(self):
         writers = [self.start(
-            'for number in range(300):\n'
+            'for number in range(150):\n'
             '    append(str(number), %s, number)' % inode)
             for inode in range(4)]
         for writer in writers:
             writer.answer()
-        for number in range(300):
+        for number in range(150):
             self.assertEqual([0, 1, 2, 3], sorted(
                 event['inode'] for event in self.events(str(number))))
 
@@ -263,7 +263,7 @@ class Race(JournalCase):
         readers = [self.start(READ % str(self.file)),
                    self.start(HISTORY)]
         writers = [self.start(
-            'for number in range(300):\n'
+            'for number in range(100):\n'
             '    append("a", %s, number)\n'
             '    append("a", %s, number)\n'
             '    assert len(own(%s)) == 2\n'
@@ -279,7 +279,7 @@ class Race(JournalCase):
 
     def test_killed_writers(self):
         reader = self.start(READ % str(self.file))
-        counts = [self.killed(inode) for inode in range(20)]
+        counts = [self.killed(inode) for inode in range(12)]
         self.put('cur', 'end')
         reader.answer()
         for inode, count in enumerate(counts):

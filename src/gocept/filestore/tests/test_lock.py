@@ -137,6 +137,69 @@ class Hold(LockCase):
         self.assertIsNotNone(self.hold())
 
 
+class Wait(LockCase):
+
+    def wait(self, sleep=None, name='a'):
+        return gocept.filestore.lock.wait(self.space, name, sleep)
+
+    def test_free(self):
+        held = self.wait()
+        self.assertIsNone(self.hold())
+        held.release()
+
+    def test_gone(self):
+        self.assertIsNone(self.wait(name='b'))
+
+    def test_no_file(self):
+        directory = self.path / 'new'
+        (directory / 'link').symlink_to('a')
+        os.mkfifo(directory / 'pipe')
+        (directory / 'directory').mkdir()
+        for name in ('link', 'pipe', 'directory'):
+            with self.no_blocking():
+                self.assertIsNone(self.wait(name=name))
+
+    def test_until_another_lets_go(self):
+        others = [self.hold()]
+        held = self.wait(lambda seconds: others.pop().release())
+        self.assertTrue(os.path.samestat(
+            held.status, os.stat(self.path / 'new' / 'a')))
+
+    def test_until_another_has_replaced_it(self):
+        other = self.hold()
+
+        def replace(seconds):
+            os.replace(self.put('tmp', 'a'), self.path / 'new' / 'a')
+
+        held = self.wait(replace)
+        self.assertFalse(os.path.samestat(held.status, other.status))
+        self.assertTrue(os.path.samestat(
+            held.status, os.stat(self.path / 'new' / 'a')))
+
+    def test_until_another_has_removed_it(self):
+        other = self.hold()
+        self.assertIsNone(self.wait(
+            lambda seconds: os.remove(self.path / 'new' / 'a')))
+        other.release()
+
+    def test_not_for_ever(self):
+        other = self.hold()
+        pauses = []
+        with self.assertRaises(BlockingIOError) as raised:
+            self.wait(pauses.append)
+        self.assertEqual(
+            str(self.path / 'new' / 'a'), raised.exception.filename)
+        self.assertIn('another process', str(raised.exception))
+        self.assertAlmostEqual(10, sum(pauses))
+        other.release()
+
+    def test_leaves_no_descriptor(self):
+        other = self.hold()
+        before = os.listdir('/proc/self/fd')
+        self.wait(lambda seconds: other.release()).release()
+        self.assertEqual(len(before) - 1, len(os.listdir('/proc/self/fd')))
+
+
 class Close(LockCase):
 
     def close(self, number):

@@ -106,3 +106,33 @@ class Backup(unittest.TestCase):
             self.assertLessEqual(len(os.fsencode(result)), 255)
             self.assertEqual(
                 result, gocept.filestore.name.check(result, 'store'))
+
+    def test_number_is_stripped_again(self):
+        original = gocept.filestore.name.original
+        for name in ('a.xml', 'a', 'a\nb', '\udcff', 'a.~1~', '~', '.~'):
+            for number in (1, 10, 10 ** 20):
+                self.assertEqual(name, original(
+                    gocept.filestore.name.backup(name, number)))
+
+    def test_name_without_a_number(self):
+        for name in ('a', 'a.~x~', 'a.~1~b', 'a~1~', '.~1~', 'a.~1', 'a.~~',
+                     'a.~\u0661~', ''):
+            self.assertEqual(name, gocept.filestore.name.original(name))
+
+    def test_cut_short(self):
+        cut_short = gocept.filestore.name.cut_short
+        for name in ('x' * 255, 'x' * 252, 'ä' * 127, '\udcff' * 255):
+            for number in (1, 10, 10 ** 20):
+                backup = gocept.filestore.name.backup(name, number)
+                self.assertEqual([name], cut_short(
+                    backup, ['a', name, name[:100], 'b' + name[1:]]))
+
+    def test_several_names_cut_short(self):
+        names = ['x' * 254 + 'a', 'x' * 254 + 'b', 'x' * 253]
+        self.assertEqual(names, gocept.filestore.name.cut_short(
+            'x' * 251 + '.~1~', [*names, 'x' * 250, 'x' * 249 + 'y']))
+
+    def test_not_cut_short(self):
+        for name in ('a', 'a.~1~', 'x' * 255, 'a.~01~'):
+            self.assertEqual(
+                [], gocept.filestore.name.cut_short(name, ['ab', 'x' * 254]))

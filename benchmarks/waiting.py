@@ -1,0 +1,129 @@
+"""Claim files while others wait for their next attempt.
+
+Prints tables; README.txt tells how to read them.
+"""
+import argparse
+import environment
+import handoff
+import json
+import random
+import report
+import statistics
+import subprocess
+import sys
+
+
+PER_FILE = ('at first', 'later')
+ONCE = ('first claim', 'first None', 'None')
+LEAST = 0.95
+
+
+class Benchmark:
+    """Stores in one place, in which more and more files wait."""
+
+    def __init__(self, where, options):
+        self.where = where
+        self.options = options
+        self.chance = random.Random(options.seed)
+        self.answers = {number: [] for number in (0, 1, *options.waiting)}
+
+    def run(self, path):
+        print(self.where.title, file=sys.stderr, end=' ', flush=True)
+        for number in self.answers:
+            self.execute('fill', f'{path}/{number}', waiting=number)
+        for _ in range(self.options.rounds):
+            self.play_round(path)
+            print('.', file=sys.stderr, end='', flush=True)
+        print(file=sys.stderr)
+
+    def play_round(self, path):
+        for number in self.chance.sample(
+                list(self.answers), len(self.answers)):
+            self.answers[number].append(self.execute(
+                'measure', f'{path}/{number}', durable=self.where.durable))
+
+    def execute(self, verb, path, **more):
+        task = {'path': path, 'files': self.options.files, **more}
+        return json.loads(subprocess.run(
+            [environment.get_python('2.0'), '-E',
+             str(environment.HERE / 'claiming.py'), verb, json.dumps(task)],
+            check=True, stdout=subprocess.PIPE, text=True,
+            timeout=handoff.LONGEST_RUN).stdout)
+
+    def __str__(self):
+        return '\n'.join([
+            self.where.title, '',
+            *self.table('microseconds per file', self.per_file, PER_FILE), '',
+            *self.table('milliseconds', self.once, ONCE), '',
+            *self.table('ratio to 0', self.comparison, PER_FILE), '',
+            *map(self.target, self.options.waiting)])
+
+    def table(self, title, cell, phases):
+        yield line(title, phases)
+        for number in self.answers:
+            yield line(f'{number:,} wait',
+                       (cell(number, phase) for phase in phases))
+
+    def per_file(self, number, phase):
+        return f'{1e6 * self.median(number, phase) / self.options.files:.1f}'
+
+    def once(self, number, phase):
+        return f'{1e3 * self.median(number, phase):.1f}'
+
+    def median(self, number, phase):
+        return statistics.median(self.seconds(number, phase))
+
+    def seconds(self, number, phase):
+        return [answer[phase] for answer in self.answers[number]]
+
+    def comparison(self, number, phase):
+        return report.with_quartiles(self.ratios(number, phase))
+
+    def ratios(self, number, phase, base=0):
+        # Noise comes and goes: only times of the same round are compared.
+        rounds = zip(self.seconds(base, phase), self.seconds(number, phase),
+                     strict=True)
+        return [theirs / own for theirs, own in rounds]
+
+    def target(self, number):
+        shares = [statistics.median(self.ratios(number, phase, base=1))
+                  for phase in PER_FILE]
+        return (f'{report.verdict(min(shares) >= LEAST)}: with {number:,} '
+                f'{shares[0]:.2f}, later {shares[1]:.2f} of the speed with 1; '
+                f'to reach: {LEAST}')
+
+
+def line(title, cells):
+    return f'{title:23}' + ''.join(f'{cell:>18}' for cell in cells)
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('--rounds', type=handoff.between(2, 99), default=5, help='how often')
+    add('--files', type=handoff.between(10, 99999), default=20000,
+        help='that do not wait, twice per round')
+    add('--waiting', type=handoff.between(2, 999999), nargs='+',
+        default=[10000], help='how many wait')
+    add('--seed', type=int, default=random.randrange(10**6),
+        help='of the random order')
+    add('--directory', default=str(environment.HERE),
+        help='on the disk for the second run')
+    return parser.parse_args()
+
+
+def main():
+    options = parse_options()
+    environment.get_python('2.0')
+    print(f'{options.rounds} rounds of {options.files} files, seed '
+          f'{options.seed}\n', flush=True)
+    for where in handoff.get_places(options):
+        benchmark = Benchmark(where, options)
+        where.run(benchmark.run)
+        print(benchmark, end='\n\n', flush=True)
+
+
+if __name__ == '__main__':
+    main()

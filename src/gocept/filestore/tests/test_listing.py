@@ -1,0 +1,64 @@
+import gocept.filestore.listing
+import gocept.filestore.testing
+import gocept.filestore.tests.case
+import gocept.filestore.tests.test_attempt
+import os
+
+
+class ListingCase(gocept.filestore.tests.test_attempt.AttemptCase):
+
+    def setUp(self):
+        super().setUp()
+        self.new = self.layout['new']
+
+    def put_each(self, *names):
+        for name in names:
+            self.put('new', name)
+            gocept.filestore.testing.tick(self.path)
+
+
+class Listing(ListingCase):
+
+    def test_each_name_once(self):
+        self.put_each('b', 'a')
+        listing = gocept.filestore.listing.Listing(self.new)
+        self.put('new', 'c')
+        self.assertEqual(['b', 'a', None, None],
+                         [listing.next() for _ in range(4)])
+
+    def test_of_nothing(self):
+        self.assertIsNone(gocept.filestore.listing.Listing().next())
+
+
+class Until(ListingCase):
+
+    def until(self, name):
+        limit = os.stat(self.path / 'new' / name).st_ctime_ns
+        return gocept.filestore.listing.until(self.new, limit)
+
+    def test_oldest_first(self):
+        self.put_each('c', 'a', 'b')
+        for name, names in (('c', ['c']), ('a', ['c', 'a']),
+                            ('b', ['c', 'a', 'b'])):
+            self.assertEqual(names, self.until(name))
+
+    def test_space_that_was_not_made_yet(self):
+        self.assertEqual([], gocept.filestore.listing.until(None, 2 ** 63))
+
+
+class Arrival(ListingCase):
+
+    def test_when_it_came_there(self):
+        os.utime(self.put('new', 'a'), (0, 0))
+        entry, = self.new.entries()
+        self.assertEqual(os.stat(self.path / 'new' / 'a').st_ctime_ns,
+                         gocept.filestore.listing.arrival(entry))
+
+    def test_gone_meanwhile(self):
+        self.put_each('a', 'b')
+        entries = list(self.new.entries())
+        os.remove(self.path / 'new' / 'b')
+        arrivals = {entry.name: gocept.filestore.listing.arrival(entry)
+                    for entry in entries}
+        self.assertEqual(0, arrivals['b'])
+        self.assertGreater(arrivals['a'], 0)
