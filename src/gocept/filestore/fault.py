@@ -17,8 +17,7 @@ def each_call(action, prepare, fault='SIGKILL', timeout=60):
 
     `fault` is 'SIGKILL': the process dies, and does not make the call. Or it
     is the name of an error, as in the module `errno`: the call is not made,
-    and answered with this error; a close(2) leaves the file open then. Or it
-    is another signal, which comes with the call.
+    and answered with this error; a close(2) leaves the file open then.
 
     After each run the call that met with the fault is yielded. It has
 
@@ -85,7 +84,7 @@ def import_all(modules):
 
 def disturbed(action, prepare, fault, timeout, names):
     """Return the last of these calls, after it has met with the fault."""
-    kind = 'signal' if fault.startswith('SIG') else 'error'
+    kind = 'signal' if fault == 'SIGKILL' else 'error'
     inject = 'inject=%s:%s=%s:when=%s' % (
         names[-1], kind, fault, names.count(names[-1]))
     for _ in range(RUNS):

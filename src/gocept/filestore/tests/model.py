@@ -92,6 +92,7 @@ def remove(world, process, name, space):
     elif is_owned(world, (space, name)):
         yield 'DraftInUse', world
     else:
+        yield DEAD, forgotten(world, (space, name))
         yield None, without(world, (space, name))
 
 
@@ -102,7 +103,10 @@ def clean(world, process, space):
     old = [place for place in world
            if place[0] == space and not is_owned(world, place)]
     for some in subsets(old):
-        yield DEAD, without(world, *some)
+        after = without(world, *some)
+        yield DEAD, after
+        for place in set(old) - set(some):
+            yield DEAD, forgotten(after, place)
     yield sorted(name for _, name in old), without(world, *old)
 
 
@@ -164,12 +168,11 @@ def begun(world, process, space, name):
 
 def finish(world, process, name, keep):
     place, done = ('work', name), ('cur', name)
-    file = File(world[place].text)
-    yield DEAD, {**world, place: file}
+    yield DEAD, forgotten(world, place)
     if keep:
-        yield DEAD, {**without(world, done), place: file}
+        yield DEAD, forgotten(without(world, done), place)
     after = without(world, place)
-    yield None, {**after, done: file} if keep else after
+    yield None, {**after, done: File(world[place].text)} if keep else after
 
 
 def fail(world, process, name, how):
@@ -279,6 +282,11 @@ def died(file):
     """Return a file of `work` as it is when its process was found dead."""
     return file._replace(
         attempts=file.attempts + (file.state == 'open'))
+
+
+def forgotten(world, place):
+    """Return the world where the attempts of a file are forgotten."""
+    return {**world, place: world[place]._replace(attempts=0, own=None)}
 
 
 def is_expired(file):

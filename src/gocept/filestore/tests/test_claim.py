@@ -310,35 +310,34 @@ class Fail(ClaimCase):
         self.assertIsNone(self.store.claim())
         self.assertIsNone(self.open_store().claim())
 
-    def test_can_not_be_given_up(self):
-        # The claim stands, and may be settled in each way.
-        for settle in (lambda claim: claim.fail(NO_PAPER),
-                       lambda claim: claim.finish(),
-                       lambda claim: claim.finish(keep=False),
-                       lambda claim: claim.release()):
-            claim = self.store.claim()
-            (self.path / 'failed').write_text('content')
-            with self.assertRaises(gocept.filestore.interfaces.InTheWay):
-                claim.fail(NO_PAPER)
-            self.assertIsNone(self.open_store().claim())
-            (self.path / 'failed').unlink()
-            settle(claim)
-            self.check_settled()
-            self.put('new', 'a')
+    def refuse_to_give_up(self):
+        """Return a claim that could not be given up, and still stands."""
+        claim = self.store.claim()
+        (self.path / 'failed').write_text('content')
+        with self.assertRaises(gocept.filestore.interfaces.InTheWay):
+            claim.fail(NO_PAPER)
+        self.assertIsNone(self.open_store().claim())
+        (self.path / 'failed').unlink()
+        return claim
 
-    def check_settled(self):
-        space, = set(self.tree()) - {'attempts'} or {None}
-        if space in ('cur', None):
+    def test_given_up_later(self):
+        self.refuse_to_give_up().fail(NO_PAPER)
+        self.assertEqual({'failed': ['a'], 'attempts': ['a']}, self.tree())
+        failure, = self.store.failures()
+        self.assertEqual('Reject: no paper', failure['error'])
+
+    def test_done_although_it_was_to_be_given_up(self):
+        for keep, names in (True, ['a']), (False, []):
+            self.put('new', 'a')
+            self.refuse_to_give_up().finish(keep)
+            self.assertEqual(names, self.tree().pop('cur', []))
             self.assertEqual([], self.store.list('attempts'))
-        elif space == 'failed':
-            self.assertEqual(
-                'Reject: no paper', self.store.failures()[0]['error'])
-        else:
-            with self.store.claim() as claim:
-                self.assertEqual(1, claim.attempt)
-        for space in self.tree():
-            for path in (self.path / space).iterdir():
-                path.unlink()
+            self.store.clean('cur', 0)
+
+    def test_given_back_although_it_was_to_be_given_up(self):
+        self.refuse_to_give_up().release()
+        with self.store.claim() as claim:
+            self.assertEqual(1, claim.attempt)
 
     def test_process_dies_before_it_is_given_up(self):
         claim = self.store.claim()

@@ -296,13 +296,6 @@ class EachCall(Case):
         self.assertEqual('close', call.name)
         self.assertIsNone(call.error)
 
-    def test_interrupts(self):
-        found = []
-        for call in self.each_call(lambda: self.make('a', 'b'), 'SIGINT'):
-            self.assertIsInstance(call.error, KeyboardInterrupt)
-            found.append(self.found())
-        self.assertEqual([['a'], ['a', 'b']], found)
-
     def test_with_a_store_from_before(self):
         def prepare():
             for path in self.store.list('cur'):

@@ -50,15 +50,13 @@ class Arrival(ListingCase):
 
     def test_when_it_came_there(self):
         os.utime(self.put('new', 'a'), (0, 0))
-        entry, = self.new.entries()
-        self.assertEqual(os.stat(self.path / 'new' / 'a').st_ctime_ns,
-                         gocept.filestore.listing.arrival(entry))
+        arrivals = list(map(
+            gocept.filestore.listing.arrival, self.new.entries()))
+        self.assertEqual(
+            [os.stat(self.path / 'new' / 'a').st_ctime_ns], arrivals)
 
     def test_gone_meanwhile(self):
-        self.put_each('a', 'b')
-        entries = list(self.new.entries())
-        os.remove(self.path / 'new' / 'b')
-        arrivals = {entry.name: gocept.filestore.listing.arrival(entry)
-                    for entry in entries}
-        self.assertEqual(0, arrivals['b'])
-        self.assertGreater(arrivals['a'], 0)
+        self.put_each('a')
+        for entry in self.new.entries():
+            os.remove(self.path / 'new' / 'a')
+            self.assertEqual(0, gocept.filestore.listing.arrival(entry))
