@@ -23,6 +23,10 @@ START = ('import gocept.filestore.tests.child as child, sys; '
          'child.main(*sys.argv[1:])')
 
 
+class Slow:
+    """A layer of tests that take minutes; `bin/test -u` leaves them out."""
+
+
 class Case(unittest.TestCase):
     """Each test gets a fresh directory, with a store in it."""
 

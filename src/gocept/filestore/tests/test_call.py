@@ -381,13 +381,9 @@ def variants():
                        (case,), {'variant': variant, 'fault': fault})
 
 
-class Layer:
-    """What takes some minutes: `bin/test --layer test_call`."""
-
-
 def test_suite():
     suite = unittest.TestSuite()
-    suite.layer = Layer
+    suite.layer = gocept.filestore.tests.case.Slow
     for case in variants():
         suite.addTests(
             unittest.defaultTestLoader.loadTestsFromTestCase(case))

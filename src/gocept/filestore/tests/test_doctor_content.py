@@ -848,6 +848,8 @@ answer = number
 class Faults(Case):
     """Each call is tried: to be killed there, and to fail."""
 
+    layer = gocept.filestore.tests.case.Slow
+
     def prepare(self):
         shutil.rmtree(self.path)
         self.store.prepare()

@@ -51,6 +51,7 @@ def take(variant, path, folder):
 
 class RaceCase(gocept.filestore.tests.case.Case):
 
+    layer = gocept.filestore.tests.case.Slow
     variant = 'plain'
 
     def setUp(self):

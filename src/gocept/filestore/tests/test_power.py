@@ -84,6 +84,7 @@ def run(*command):
 
 class PowerCase:
 
+    layer = gocept.filestore.tests.case.Slow
     kind = None
 
     def setUp(self):
