@@ -108,6 +108,35 @@ class Waiting(RecoveryCase):
                 self.assertEqual(name, claim.filename)
 
 
+class Race(RecoveryCase):
+    """Several processes are after the same files."""
+
+    def test_no_attempt_begins_before_it_is_due(self):
+        # Although it was due when another process has looked at it.
+        policy = gocept.filestore.retry.RetryPolicy(10 ** 6, .01, .01)
+        names = [str(number) for number in range(20)]
+        for name in names:
+            self.put('new', name)
+        workers = [self.child(retry_policy=policy) for _ in range(4)]
+        for worker in workers:
+            worker.send('import time\n'
+                        'end = time.monotonic() + 3\n'
+                        'while time.monotonic() < end:\n'
+                        '    claim = store.claim()\n'
+                        '    if claim is not None:\n'
+                        '        claim.fail("no paper")')
+        for worker in workers:
+            worker.answer()
+        for name in names:
+            events = self.events(name)
+            self.assertGreater(len(events), 2)
+            for failed, resumed in zip(
+                    events[::2], events[1::2], strict=False):
+                self.assertEqual(['failed', 'resumed'],
+                                 [failed['event'], resumed['event']])
+                self.assertLess(failed['due'], resumed['time'])
+
+
 class Order(RecoveryCase):
     """The same in a store, with attempts that are due by hand."""
 
@@ -198,10 +227,30 @@ class Many(RecoveryCase):
             self.wait('w%s' % number)
         for number in range(waiting // most + 10):
             self.put('new', 'n%s' % number)
-        looks = self.child().run(COUNT)
-        self.assertEqual([most] * (waiting // most), looks[:waiting // most])
+        listings, looks = self.child().run(COUNT)
+        count = waiting // most
+        self.assertEqual([most] * count, looks[:count])
+        self.assertEqual(1, sum(listings[:count]))
         # Now all are known, and none is looked into again.
-        self.assertEqual({0}, set(looks[waiting // most:]))
+        self.assertEqual({0}, set(looks[count:]))
+
+    def test_what_is_known_to_wait_is_not_looked_into_again(self):
+        attempts = Noting(
+            self.layout, self.drafts, self.policy, lambda: self.clock)
+        recovery = gocept.filestore.recovery.Recovery(
+            self.layout, attempts, now=lambda: self.elapsed,
+            clock=lambda: self.clock)
+        for name in 'abc':
+            self.wait_for(name)
+            gocept.filestore.testing.tick(self.path)
+        for self.elapsed in range(5):
+            self.assertIsNone(recovery.claim(self.fail, []))
+        self.assertEqual(['a', 'b', 'c'], attempts.asked)
+        # One that has been in `new` meanwhile is another one.
+        self.store.retry('b')
+        self.store.claim().fail('no paper')
+        self.assertIsNone(recovery.claim(self.fail, []))
+        self.assertEqual(['a', 'b', 'c', 'b'], attempts.asked)
 
     def wait(self, name):
         """The same as `wait_for`, a little faster."""
@@ -280,19 +329,37 @@ class Many(RecoveryCase):
         self.assertEqual(400, len(set(names)))
 
 
-# How many attempts files are opened by each claim.
+class Noting(gocept.filestore.attempt.Attempts):
+    """Notes which files were looked into."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.asked = []
+
+    def history(self, filename, inode):
+        self.asked.append(filename)
+        return super().history(filename, inode)
+
+
+# How often `work` is listed, and attempts files are opened, by each claim.
 COUNT = """
-import sys
-counts = []
+import os, sys
+listings, opens = [0], [0]
+work = os.stat(store.path + '/work').st_ino
+
 def hook(event, args):
     if event == 'open' and isinstance(args[0], str) and args[0][:1] == 'w':
-        counts[-1] += 1
+        opens[-1] += 1
+    elif (event == 'os.scandir' and isinstance(args[0], int)
+            and os.fstat(args[0]).st_ino == work):
+        listings[-1] += 1
+
 sys.addaudithook(hook)
-counts.append(0)
 while claim := store.claim():
-    counts.append(0)
     claim.finish()
-answer = counts[:-1]
+    listings.append(0)
+    opens.append(0)
+answer = listings[:-1], opens[:-1]
 """
 
 
