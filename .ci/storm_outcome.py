@@ -21,8 +21,9 @@ class Outcome:
         self.path = pathlib.Path(storm.store.path)
         self.status = storm.store.status()
         self.failures = storm.store.failures()
-        self.names = {space.name: {path.name for path in space.iterdir()}
-                      for space in self.path.iterdir()}
+        self.names = collections.defaultdict(set, {
+            space.name: {path.name for path in space.iterdir()}
+            for space in self.path.iterdir()})
         self.events = {name: events(self.path / 'attempts' / name)
                        for name in self.names['attempts']}
         # When a worker has stumbled, nobody knows. 0 is before everything.
@@ -39,8 +40,8 @@ class Outcome:
         yield 'workers that stumbled', self.stumbled
         yield 'attempts', sum(map(len, self.log.intervals.values()))
         yield 'of these ended by an exception', self.count('failed')
-        yield 'of these ended by a death', self.deaths()
-        yield 'seconds until its file was taken over', self.waits()
+        yield 'of these ended by a death, and taken over', self.deaths()
+        yield 'seconds until then, median', self.waits()
         yield 'done', len(self.names['cur'])
         yield 'given up: raises', failed['raises']
         yield 'given up: kills', failed['kills']
@@ -62,7 +63,7 @@ class Outcome:
         What is done neither raises nor kills.
         """
         return self.count('died') + sum(
-            self.attempts[name] - 1 for name in self.names['cur'])
+            self.attempts.get(name, 1) - 1 for name in self.names['cur'])
 
     def waits(self):
         """Return how long a file lay in `work` whose worker was killed."""
@@ -73,7 +74,7 @@ class Outcome:
             for first, second in gocept.filestore.tests.test_race.pairs(
                 sorted(intervals)) if first[1] in ends)
         return '%.2f, at most %.2f' % (
-            statistics.median(waits), waits[-1]) if waits else 'none'
+            statistics.median(waits), waits[-1]) if waits else '-'
 
     def promises(self):
         yield 'each is in cur or failed', self.at_end == set(self.digests)
@@ -95,7 +96,7 @@ class Outcome:
             failure['error'] and failure['attempts'] == ATTEMPTS
             for failure in self.failures)
         yield 'none was tried more often', max(
-            map(len, self.log.intervals.values())) <= ATTEMPTS
+            map(len, self.log.intervals.values()), default=0) <= ATTEMPTS
         yield 'no more attempts died than workers', (
             self.deaths() <= self.killed + self.suicides)
         yield 'no other has attempts', (
@@ -109,7 +110,7 @@ class Outcome:
     def is_whole(self, name):
         space = 'cur' if name in self.names['cur'] else 'failed'
         content = (self.path / space / name).read_bytes()
-        return self.digests[name] == hashlib.sha256(content).hexdigest()
+        return self.digests.get(name) == hashlib.sha256(content).hexdigest()
 
     def agrees(self):
         files = {space: len(self.names[space]) for space in SPACES}

@@ -1,8 +1,9 @@
 """Work on the files of a store until we are killed.
 
-    $ .venv/bin/python .ci/storm_worker.py STORE LOG NUMBER
+    $ PYTHONPATH=src .venv/bin/python .ci/storm_worker.py STORE LOG NUMBER
 
-What a file does to us is the end of its name.
+The end of a file's name says what it does to us. The log is that of
+test_race.py: the end of an attempt is written before the claim is settled.
 """
 import contextlib
 import gocept.filestore

@@ -21,10 +21,10 @@ def take(layout, work, filename):
 
 
 def number_older(failed, filename):
-    for number in itertools.count(1):
-        backup = gocept.filestore.name.backup(filename, number)
-        if rename(failed, filename, backup):
-            return
+    numbers = itertools.count(1)
+    while not rename(failed, filename, gocept.filestore.name.backup(
+            filename, next(numbers))):
+        pass
 
 
 def rename(failed, filename, backup):

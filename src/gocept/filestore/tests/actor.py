@@ -1,9 +1,12 @@
 """What a process of `test_model.py` does, verb by verb, as in `model.py`."""
 
+import ctypes
 import functools
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.move
 import gocept.filestore.retry
+import gocept.filestore.space
 import gocept.filestore.tests.model
 import os
 import signal
@@ -11,7 +14,8 @@ import sys
 import warnings
 
 
-PACKAGE = os.path.dirname(gocept.filestore.filestore.__file__)
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+FILES = (gocept.filestore.move.__file__, gocept.filestore.space.__file__)
 OPTIONS = {
     'durable': False,
     'retry_policy': gocept.filestore.retry.RetryPolicy(
@@ -23,6 +27,15 @@ ERRORS = {
     'given up': gocept.filestore.interfaces.Reject('no order')}
 
 
+def main(path, connection):
+    """Do what comes over a connection, and send the answers."""
+    # A test that is killed leaves nobody behind.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    actor = Actor(path)
+    for action in iter(connection.recv, None):
+        connection.send(actor.do(*action))
+
+
 class Actor:
     """Works on a store, and answers like the model."""
 
@@ -30,14 +43,16 @@ class Actor:
         warnings.simplefilter('ignore')
         self.store = gocept.filestore.filestore.FileStore(path, **OPTIONS)
         self.claims, self.drafts = {}, {}
-        self.step = 0
         self.kill = functools.partial(os.kill, os.getpid(), signal.SIGKILL)
 
-    def do(self, verb, *args):
+    def do(self, death, verb, *args):
+        """Do something, or die after so many steps.
+
+        A step leads into, or out of, a function that touches the disk.
+        """
         before = sys.gettrace()
-        step, self.step = self.step, 0
         try:
-            sys.settrace(killer(step) if step else before)
+            sys.settrace(killer(death) if death else before)
             return getattr(self, verb)(*args)
         except gocept.filestore.interfaces.FileStoreError as error:
             return type(error).__name__
@@ -99,10 +114,6 @@ class Actor:
     def release(self, name):
         self.claims.pop(name).release()
 
-    def doom(self, step):
-        """Let the next verb die, at a line of the store's code."""
-        self.step = step
-
     def lose(self, name):
         del self.claims[name]
 
@@ -132,15 +143,16 @@ def totals(space):
     return space['files'], space['bytes']
 
 
-def killer(step):
-    """Return a trace function that counts lines, and kills its process."""
+def killer(steps):
+    """Return a trace function that counts steps, and kills its process."""
     def trace(frame, event, arg):
-        nonlocal step
-        if os.path.dirname(frame.f_code.co_filename) != PACKAGE:
+        nonlocal steps
+        if frame.f_code.co_filename not in FILES:
             return None
-        step -= event == 'line'
+        frame.f_trace_lines = False
+        steps -= event in ('call', 'return')
         # One line, as a process that is killed reports no coverage.
-        step or os.kill(os.getpid(), signal.SIGKILL)
+        steps or os.kill(os.getpid(), signal.SIGKILL)
         return trace
 
     return trace

@@ -237,10 +237,6 @@ def attempts(file, name):
     return file.attempts if file.own in (name, original(name)) else 0
 
 
-def doom(world, process, step):
-    yield None, world
-
-
 def lose(world, process, name):
     place = 'work', name
     yield None, {**world, place: world[place]._replace(owner=None)}

@@ -280,12 +280,14 @@ class Fail(ClaimCase):
 
     def test_older_one_is_taken_away_meanwhile(self):
         remover = self.child()
-        remover.run('import os, threading\n'
+        remover.run('import contextlib, os, threading\n'
                     'stop = threading.Event()\n'
                     'def work():\n'
                     '    while not stop.is_set():\n'
                     '        for path in store.list("failed"):\n'
-                    '            os.remove(path)\n'
+                    '            with contextlib.suppress('
+                    'FileNotFoundError):\n'
+                    '                os.remove(path)\n'
                     'thread = threading.Thread(target=work)\n'
                     'thread.start()')
         for _ in range(1000):

@@ -6,6 +6,8 @@ import gocept.filestore.space
 import gocept.filestore.tests.case
 import os
 import socket
+import sys
+import time
 
 
 class LockCase(gocept.filestore.tests.case.Case):
@@ -182,6 +184,24 @@ class Wait(LockCase):
             lambda seconds: os.remove(self.path / 'new' / 'a')))
         other.release()
 
+    def test_replaced_after_it_was_opened(self):
+        # Others go on until this has happened once.
+        child = self.child()
+        self.addCleanup(child.process.kill)
+        child.send(REPLACE)
+        replaced = []
+        self.addCleanup(sys.setprofile, None)
+        sys.setprofile(
+            lambda frame, event, arg: event == 'call'
+            and frame.f_code.co_name == 'release'
+            and frame.f_back.f_code.co_name == 'wait'
+            and replaced.append(frame))
+        with self.no_blocking(60):
+            while not replaced:
+                with self.wait(time.sleep) as held:
+                    self.assertTrue(os.path.samestat(
+                        held.status, os.stat(self.path / 'new' / 'a')))
+
     def test_not_for_ever(self):
         other = self.hold()
         pauses = []
@@ -198,6 +218,17 @@ class Wait(LockCase):
         before = os.listdir('/proc/self/fd')
         self.wait(lambda seconds: other.release()).release()
         self.assertEqual(len(before) - 1, len(os.listdir('/proc/self/fd')))
+
+
+# Who replaces it has its lock.
+REPLACE = """
+import gocept.filestore.lock as lock, os
+new = store._layout['new']
+while True:
+    with lock.wait(new, 'a'):
+        open(store.path + '/tmp/a', 'w').close()
+        os.rename(store.path + '/tmp/a', store.path + '/new/a')
+"""
 
 
 class Close(LockCase):

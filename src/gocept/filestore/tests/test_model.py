@@ -13,6 +13,7 @@ How many examples are tried can be said in the environment:
 With CI=true they are the same each time.
 """
 
+import contextlib
 import gocept.filestore.tests.actor
 import gocept.filestore.tests.case
 import gocept.filestore.tests.model
@@ -21,53 +22,55 @@ import hypothesis.configuration
 import hypothesis.stateful
 import hypothesis.strategies
 import itertools
+import multiprocessing
 import os
 import pathlib
 import shutil
 import tempfile
 
 
-EXAMPLES = int(os.environ.get('MODEL_EXAMPLES', 100))
+EXAMPLES = int(os.environ.get('MODEL_EXAMPLES', 30))
 PROCESSES = range(3)
 OBSERVER = len(PROCESSES)
 NOTHING = (None, gocept.filestore.tests.model.DEAD)
-START = 'import {0}; actor = {0}.Actor(%r)'.format(
-    gocept.filestore.tests.actor.__name__)
-
 SPACES = ('tmp', 'new', 'work', 'cur', 'failed')
 FATES = [('finish', True), ('finish', False), ('release',), ('lose',),
          *(('fail', how) for how in gocept.filestore.tests.model.ENDED)]
 # What is done, in proportion.
-GROUPS = ['claim', 'claim', 'settle', 'settle', 'settle', 'write', 'write',
-          'end', 'carry', 'clear', 'die', 'doom']
+GROUPS = [*4 * ['settle'], *3 * ['write'], 'claim', 'end', 'carry', 'clear',
+          'retry', 'die']
+# After how many steps the process dies, or 0. A claim may have 122.
+DEATHS = hypothesis.strategies.one_of(
+    *4 * [hypothesis.strategies.just(0)],
+    hypothesis.strategies.integers(1, 62),
+    hypothesis.strategies.integers(1, 126))
 
 
-class Pool:
-    """Processes, some of which are started before they are needed."""
+class Process:
+    """A process of its own that does what it is told."""
 
-    ahead = 2
+    def __init__(self, path):
+        # Forked, because there are some hundred of them.
+        context = multiprocessing.get_context('fork')
+        self._connection, other = context.Pipe()
+        self._process = context.Process(
+            target=gocept.filestore.tests.actor.main, args=(path, other))
+        self._process.start()
+        other.close()
 
-    def __init__(self, directory):
-        self._directory = directory
-        self._children = [self._start() for _ in range(self.ahead)]
-
-    def _start(self):
-        return gocept.filestore.tests.case.Child(self._directory, {})
-
-    def take(self, path):
-        """Return a process that works on a store."""
-        child = self._children.pop(0)
-        while len(self._children) < self.ahead:
-            self._children.append(self._start())
-        child.run(START % path)
-        return child
-
-    def give_back(self, child):
-        self._children.append(child)
+    def do(self, *action):
+        """Return the answer, or that the process has died."""
+        try:
+            self._connection.send(action)
+            return self._connection.recv()
+        except EOFError:
+            return gocept.filestore.tests.model.DEAD
 
     def close(self):
-        for child in self._children:
-            child.kill()
+        with contextlib.suppress(BrokenPipeError):
+            self._connection.send(None)
+        self._connection.close()
+        self._process.join()
 
 
 class Machine(hypothesis.stateful.RuleBasedStateMachine):
@@ -81,17 +84,18 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
         self.observer.store.prepare()
         self.worlds = [{}]
         self.texts = itertools.count(1)
-        self.children = [self.start() for _ in PROCESSES]
+        self.processes = [self.start() for _ in PROCESSES]
+        self.processes.append(self.observer)
 
     def start(self):
-        return self.pool.take(self.observer.store.path)
+        return Process(str(self.directory / 'store'))
 
     def teardown(self):
         try:
             self.come_to_an_end()
         finally:
-            for child in self.children:
-                self.pool.give_back(child)
+            for number in PROCESSES:
+                self.processes[number].close()
             shutil.rmtree(self.directory)
 
     def come_to_an_end(self):
@@ -114,9 +118,9 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
 
     # What comes of it.
 
-    def do(self, process, verb, *args):
+    def do(self, process, verb, *args, death=0):
         """Let a process do something, and compare the answer and the disk."""
-        answer = self.answer(process, verb, *args)
+        answer = self.processes[process].do(death, verb, *args)
         promised = getattr(gocept.filestore.tests.model, verb)
         if answer == gocept.filestore.tests.model.DEAD:
             possible = self.left(promised, process, *args)
@@ -128,15 +132,6 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
         self.see(possible, (process, verb, args, answer))
         return answer
 
-    def answer(self, process, verb, *args):
-        if process == OBSERVER:
-            return self.observer.do(verb, *args)
-        try:
-            return self.children[process].run(
-                'answer = actor.do(%r, *%r)' % (verb, args))
-        except ValueError:
-            return gocept.filestore.tests.model.DEAD
-
     def left(self, promised, process, *args):
         """Yield the worlds that a process may leave which dies in a verb."""
         for before in self.worlds:
@@ -145,8 +140,8 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
                 yield gocept.filestore.tests.model.die(after, process)
 
     def replace(self, process):
-        self.children[process].kill()
-        self.children[process] = self.start()
+        self.processes[process].close()
+        self.processes[process] = self.start()
 
     def see(self, possible, event):
         """Keep the worlds that are like the disk."""
@@ -171,12 +166,13 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
     @hypothesis.stateful.rule(
         group=hypothesis.strategies.sampled_from(GROUPS),
         process=hypothesis.strategies.sampled_from(PROCESSES),
-        number=hypothesis.strategies.integers(0, 126))
-    def act(self, group, process, number):
+        number=hypothesis.strategies.integers(0, 126),
+        death=DEATHS)
+    def act(self, group, process, number, death):
         actions = list(getattr(self, group)(process)) or [(process, 'claim')]
         action = actions[number % len(actions)]
-        hypothesis.note(repr(action))
-        self.do(*action)
+        hypothesis.note('%s, death at %s' % (action, death))
+        self.do(*action, death=death)
         self.do(OBSERVER, 'look')
 
     # What may be done. The worlds are the same in what this asks for.
@@ -211,17 +207,16 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
 
     def clear(self, process):
         for space, name in self.files():
-            yield process, 'retry', name
             yield process, 'remove', name, space
             yield process, 'clean', space
+
+    def retry(self, process):
+        for _, name in self.lying('failed', 'work'):
+            yield process, 'retry', name
 
     def die(self, process):
         yield process, 'kill'
         yield process, 'drop'
-
-    def doom(self, process):
-        for step in range(process + 1, 600, 5):
-            yield process, 'doom', step
 
     def owned(self, space):
         """Return process and name of each file that is in the works."""
@@ -239,6 +234,8 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
 
 class Model(Machine.TestCase):
 
+    layer = gocept.filestore.tests.case.Slow
+
     settings = hypothesis.settings(
         max_examples=EXAMPLES, stateful_step_count=50, deadline=None,
         derandomize='CI' in os.environ, database=None,
@@ -249,5 +246,50 @@ class Model(Machine.TestCase):
         self.addCleanup(shutil.rmtree, directory)
         # It would keep files in the working directory.
         hypothesis.configuration.set_hypothesis_home_dir(directory)
-        Machine.pool = Pool(directory)
-        self.addCleanup(Machine.pool.close)
+
+
+class Found(gocept.filestore.tests.case.Case):
+    """What the model has found, in a few lines."""
+
+    options = gocept.filestore.tests.actor.OPTIONS
+
+    def publish(self, name, **options):
+        with self.store.publish(name, **options) as file:
+            file.write(name)
+
+    def lose(self, name):
+        """Let a process die with a file, and the next one give it back."""
+        self.publish(name)
+        child = self.child()
+        child.run('claim = store.claim()')
+        child.kill()
+        self.store.claim().release()
+
+    def test_none_waits_if_there_is_none(self):
+        # The call that gives a file up lets a newer one of its name go.
+        self.publish('a')
+        for _ in range(gocept.filestore.tests.model.ATTEMPTS):
+            child = self.child()
+            child.run('claim = store.claim()')
+            self.publish('b')
+            self.store.claim().finish()  # it has just looked into `work`
+            child.kill()
+        self.publish('a')
+        with self.store.claim() as claim:
+            self.assertEqual('a', claim.filename)
+
+    def test_a_new_file_does_not_inherit_attempts(self):
+        # It may have the inode of one that was removed.
+        self.lose('a')
+        self.store.remove('a', 'new')
+        for _ in range(20):
+            self.publish('a')
+            with self.store.claim() as claim:
+                self.assertEqual(1, claim.attempt)
+
+    def test_retry_begins_anew_with_what_was_moved_by_hand(self):
+        self.lose('a')
+        self.store.move('a', 'new', 'failed')
+        self.store.retry('a')
+        with self.store.claim() as claim:
+            self.assertEqual(1, claim.attempt)

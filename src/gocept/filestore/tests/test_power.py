@@ -1,85 +1,143 @@
 """The power is cut while a process works on a store, on a real file system.
 
-The file system lies in a file, behind a loop device. What it has handed over
-to that file is what a disk would have when the power fails: we stop the
-process, copy the file, and mount the copy, so that the file system recovers.
+The process goes through all verbs on a disk that records each write. Then we
+cut the power at many points of the record: another disk gets what was written
+until then, and the file system there is mounted, and recovers. From one flush
+of the disk to the next it may have kept any of the writes, or all.
+
+A promise is a string that has to be found from then on: the content of a
+file, or the error of an attempt. It begins when a verb has returned, and ends
+when one is called that may remove it.
 """
 
+import contextlib
 import gocept.filestore.filestore
+import gocept.filestore.retry
 import gocept.filestore.tests.case
+import gocept.filestore.tests.disk
 import hashlib
 import json
+import math
 import os
 import pathlib
 import random
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
 import unittest
 
 
-CUTS = 4  # for each file system
+CUTS = 60  # for each way to move, on each file system
+OPTIONS = {'retry_policy': gocept.filestore.retry.RetryPolicy(first=0)}
+START = """
+from gocept.filestore import Reject
+import gocept.filestore.tests.test_race as race
+race.VARIANTS[%r]()
+store.prepare()
+"""
+PUBLISH = """
+with store.publish(%r, replace=True) as file:
+    file.write(%r)
+"""
+CREATE = """
+with store.create(%r) as file:
+    file.write(%r)
+store.move(%r, 'tmp', 'new')
+"""
 
 
-def program(kind):
-    """Return the path of the program that makes such a file system."""
-    return shutil.which('mkfs.' + kind, path='/usr/sbin:/sbin:' + os.defpath)
+class Promise:
+    """A string that is found if so much of the record is on the disk."""
+
+    def __init__(self, text, begin):
+        self.text = text
+        self.begin = begin
+        self.end = math.inf
 
 
-def reason(kind):
-    """Return why there is no such file system here, or None."""
-    if os.getuid():
-        return 'only root can mount a file system'
-    if program(kind) is None:
-        return 'mkfs.%s is not installed' % kind
-    with tempfile.TemporaryDirectory() as directory:
-        disk = Disk(pathlib.Path(directory), 'probe', kind)
-        try:
-            disk.make()
-            disk.mount()
-        except subprocess.CalledProcessError as error:
-            return 'there is no %s here: %s' % (kind, error.stderr.strip())
-        finally:
-            disk.umount()
+class Work:
+    """What a process does, and promises with it."""
+
+    def __init__(self, child, record, neighbour):
+        self._child = child
+        self._record = record
+        self._neighbour = neighbour
+        self.promises = []
+
+    def do(self, source, gives=(), takes=()):
+        for promise in takes:
+            promise.end = len(self._record)
+        self._child.run(source)
+        made = [Promise(text, len(self._record)) for text in gives]
+        self.promises.extend(made)
+        if random.random() < .5:
+            self.disturb()
+        return made
+
+    def disturb(self):
+        """Let the journal be written, because of somebody else's file."""
+        with open(self._neighbour, 'a') as file:
+            file.write('neighbour')
+            file.flush()
+            os.fsync(file.fileno())
+
+    def publish(self, name, *takes):
+        text = content()
+        return self.do(PUBLISH % (name, text), [text], takes)
+
+    def create(self, name):
+        text = content()
+        return self.do(CREATE % (name, text, name), [text])
+
+    def fail(self, kind):
+        error = 'no paper, %s' % len(self.promises)
+        return self.do('store.claim().fail(%s(%r))' % (kind, error),
+                       ['%s: %s' % (kind, error)])
+
+    def finish(self, *takes, keep=True):
+        self.do('store.claim().finish(%s)' % keep, takes=takes)
+
+    def go(self):
+        """Go through all verbs; only one file waits at a time."""
+        older = self.publish('a')
+        self.finish()
+        newer = self.publish('a')
+        self.finish(*older)
+        self.do('store.copy("a", "cur", "failed")')
+        self.do('store.remove("a", "cur")')
+        self.do('store.retry("a")')
+        self.do('store.claim().release()')
+        self.finish(*newer, keep=False)
+        self.go_wrong()
+        self.publish('c')
+        self.finish()
+        self.do('store.move("c", "cur", "failed")')
+        self.publish('d')
+        self.do('claim = store.claim()')
+
+    def go_wrong(self):
+        older = self.publish('b')
+        newer = self.publish('b', *older)
+        errors = self.fail('ValueError') + self.fail('Reject')
+        self.do('store.retry("b")')
+        errors += self.fail('ValueError')
+        self.finish(*errors)
+        other = self.create('b')
+        self.finish(*newer)
+        given_up = self.publish('c')
+        errors = self.fail('Reject')
+        self.do('store.clean("cur", 0)', takes=other)
+        self.do('store.clean("failed", 0)', takes=given_up + errors)
 
 
-class Disk:
-    """A file system in a file."""
-
-    # Little is written before it has to be, and not while we copy.
-    options = {'ext4': 'commit=300', 'xfs': 'nouuid', 'btrfs': 'commit=300'}
-
-    def __init__(self, directory, name, kind):
-        self.image = directory / (name + '.image')
-        self.path = directory / name
-        self.kind = kind
-
-    def make(self):
-        with open(self.image, 'wb') as file:
-            file.truncate(400 << 20)
-        force = {'ext4': '-F', 'xfs': '-f', 'btrfs': '-f'}[self.kind]
-        run(program(self.kind), '-q', force, self.image)
-
-    def mount(self):
-        self.path.mkdir()
-        run('mount', '-o', 'loop,' + self.options[self.kind], self.image,
-            self.path)
-
-    def umount(self):
-        if self.path.is_mount():
-            run('umount', '--lazy', self.path)
-
-    def copy(self, name):
-        copy = Disk(self.image.parent, name, self.kind)
-        run('cp', '--sparse=always', self.image, copy.image)
-        return copy
+def content():
+    """Return a text that tells whether it is whole."""
+    text = '%x' % random.getrandbits(random.randint(1, 32000))
+    return hashlib.sha256(text.encode()).hexdigest() + text
 
 
-def run(*command):
-    return subprocess.run(command, check=True, timeout=60, text=True,
-                          capture_output=True)
+def is_whole(content):
+    digest, text = content[:64], content[64:]
+    return digest == hashlib.sha256(text.encode()).hexdigest()
 
 
 class PowerCase:
@@ -88,113 +146,89 @@ class PowerCase:
     kind = None
 
     def setUp(self):
-        obstacle = reason(self.kind)
-        if obstacle:
-            self.skipTest(obstacle)
+        obstacle = gocept.filestore.tests.disk.obstacle(self.kind)
+        obstacle and self.skipTest(obstacle)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='filestore-'))
         self.addCleanup(shutil.rmtree, self.directory)
-        self.random = random.Random()
+        mounts = contextlib.ExitStack()
+        self.addCleanup(mounts.close)
+        mounts.enter_context(gocept.filestore.tests.disk.private_mounts())
+        self.disk = self.directory / 'disk'
+        self.image = self.directory / 'image'
+        self.base = self.directory / 'base'
+        self.mount = self.directory / 'mount'
+        self.path = self.mount / 'store'
+        self.disk.touch()
+        self.mount.mkdir()
+        gocept.filestore.tests.disk.make(self.base, self.kind)
 
-    def cut(self, number, durable):
-        """Return what was reported, and the disk after the power cut."""
-        disk = Disk(self.directory, 'disk%s' % number, self.kind)
-        disk.make()
-        disk.mount()
-        self.addCleanup(disk.umount)
-        child = gocept.filestore.tests.case.Child(
-            disk.path / 'store', {'durable': durable})
-        try:
-            reports = self.reports(child)
-            copy = disk.copy('copy%s' % number)
-        finally:
-            child.kill()
-        disk.umount()
-        copy.mount()
-        self.addCleanup(copy.umount)
-        return reports, copy
+    def work(self, variant, **options):
+        """Return the record of the disk, and the promises."""
+        gocept.filestore.tests.disk.copy(self.base, self.image)
+        with (gocept.filestore.tests.disk.recorded(self.image, self.disk)
+                as record,
+              gocept.filestore.tests.disk.mounted(self.disk, self.mount)):
+            child = gocept.filestore.tests.case.Child(
+                self.path, {**OPTIONS, **options})
+            try:
+                child.run(START % variant)
+                work = Work(child, record, self.mount / 'neighbour')
+                work.go()
+            finally:
+                child.kill()
+            return record[:], work.promises
 
-    def reports(self, child):
-        """Let it work for a while, stop it, and return what it has done."""
-        child.send(WORK)
-        time.sleep(self.random.uniform(.2, .6))  # any moment will do
-        os.kill(child.process.pid, signal.SIGSTOP)
-        os.waitpid(child.process.pid, os.WUNTRACED)
-        os.set_blocking(child.process.stdout.fileno(), False)
-        lines = os.read(child.process.stdout.fileno(), 1 << 20)
-        return lines.decode().splitlines()
+    def cuts(self, record, promises, count):
+        """Cut the power; yield which strings are to be found then."""
+        for cut in sorted(random.sample(range(len(record)), count)):
+            gocept.filestore.tests.disk.copy(self.base, self.image)
+            gocept.filestore.tests.disk.write(self.image, record, cut)
+            with (self.subTest(cut=cut, of=len(record)),
+                  gocept.filestore.tests.disk.mounted(
+                      self.image, self.mount)):
+                yield {promise.text for promise in promises
+                       if promise.begin <= cut <= promise.end}
 
-    def found(self, disk):
-        """Return the names that are there; see that each one is whole."""
-        names = set()
-        for space in ('new', 'work', 'cur', 'failed'):
-            for path in (disk.path / 'store').glob(space + '/*'):
-                digest, _, content = path.read_text().partition('\n')
-                self.assertEqual(
-                    digest, hashlib.sha256(content.encode()).hexdigest())
-                names.add(path.name)
-        for path in (disk.path / 'store').glob('attempts/*'):
-            for line in path.read_text().splitlines():
-                json.loads(line)
-        return names
+    def contents(self, *spaces):
+        return {path.read_text() for space in spaces
+                for path in self.path.glob(space + '/*')}
 
-    def test_what_was_published_survives(self):
-        total = 0
-        for number in range(CUTS):
-            reports, disk = self.cut(number, durable=True)
-            with self.subTest(number=number):
-                self.assertEqual(set(), set(reports) - self.found(disk))
-                self.goes_on(disk, reports)
-            disk.umount()
-            total += len(reports)
-        self.assertGreater(total, CUTS)
+    def errors(self):
+        """Return the errors of all attempts that are written down."""
+        events = [json.loads(line) for text in self.contents('attempts')
+                  for line in text.splitlines()]
+        return {event.get('error') for event in events}
 
-    def goes_on(self, disk, reports):
-        """Somebody works on what is left; then it is done, or waits."""
+    def test_what_was_promised_holds(self):
+        for variant in ('plain', 'by_link'):
+            for promised in self.cuts(*self.work(variant), CUTS):
+                self.see(promised)
+
+    def see(self, promised):
+        found = self.contents('new', 'work', 'cur', 'failed')
+        self.assertEqual(set(), promised - found - self.errors())
+        self.assertEqual([], [text for text in found if not is_whole(text)])
+        self.assertLessEqual(
+            found, self.take() | self.contents('cur', 'failed'))
+
+    def take(self):
+        """Let somebody else do what is left; return the contents."""
         store = gocept.filestore.filestore.FileStore(
-            str(disk.path / 'store'), prepare=True)
+            self.path, prepare=True, **OPTIONS)
+        contents = self.contents('cur')  # older ones are replaced
         for claim in store.claims():
-            claim.finish()
-        self.assertEqual([], store.status()['claims'])
-        left = {os.path.basename(path) for space in ('cur', 'work', 'failed')
-                for path in store.list(space)}
-        self.assertEqual(set(), set(reports) - left)
+            with claim, claim.open() as file:
+                contents.add(file.read())
+        self.assertEqual([], store.list('new') + store.list('work'))
+        return contents
 
-    def test_without_syncing_it_does_not(self):
-        # So the test can see what it is for.
-        lost = 0
-        for number in range(CUTS):
-            reports, disk = self.cut(number, durable=False)
-            lost += len(set(reports) - self.names_in(disk))
-            disk.umount()
-        self.assertGreater(lost, 0)
-
-    def names_in(self, disk):
-        return {path.name for path in disk.path.glob('store/*/*')
-                if path.stat().st_size}
-
-
-# Each name is told when it was published, and not what was done with it
-# then: it is somewhere, in any case.
-WORK = """
-import hashlib, itertools, os, random
-import gocept.filestore
-
-store.prepare()
-for number in itertools.count():
-    content = 'x' * random.randint(0, 9000)
-    with store.publish(str(number)) as file:
-        file.write(hashlib.sha256(content.encode()).hexdigest())
-        file.write('\\n' + content)
-    os.write(1, b'%d\\n' % number)
-    if number % 3 == 1:
-        store.claim().finish()
-    if number % 5 == 1:
-        store.claim().fail('no paper')
-    if number % 5 == 2:
-        store.claim().fail(gocept.filestore.Reject('no paper'))
-    if number % 10 == 9:
-        store.retry(store.failures()[0]['filename'])
-"""
+    def test_without_a_sync_it_does_not(self):
+        # So we can see what is to be seen.
+        lost = set()
+        for promised in self.cuts(*self.work('plain', durable=False), 10):
+            found = self.contents('new', 'work', 'cur', 'failed')
+            lost |= promised - found - self.errors()
+        self.assertNotEqual(set(), lost)
 
 
 class Ext4(PowerCase, unittest.TestCase):
