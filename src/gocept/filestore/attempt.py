@@ -86,6 +86,12 @@ class Attempts:
         """Write down that a file was given back, although it is in `work`."""
         self._add(filename, inode, 'released')
 
+    def restart(self, filename, inode):
+        """Let the attempts begin anew, unless `begin` will see to that."""
+        history = self.history(filename, inode)
+        if history.attempts and not history.is_given_up:
+            self.put_back(filename, inode)
+
     def put_back(self, filename, inode):
         """Write down that somebody wants a file to be tried again."""
         self._add(filename, inode, 'retried')

@@ -68,7 +68,8 @@ def remove_aside(layout, attempts, space, filename, held):
     Who replaces it does not ask for its lock. So it goes aside first.
     """
     tmp, aside = layout['tmp'], gocept.filestore.name.unique()
-    forget(attempts, space, filename, held.status.st_ino)
+    if space.name != 'tmp':
+        forget(attempts, filename, held.status.st_ino)
     space.replace(filename, tmp, aside)
     if not gocept.filestore.move.is_at(
             tmp.descriptor, aside, held.status):
@@ -89,14 +90,16 @@ def bring_back(tmp, aside, space, filename):
 
 
 def remove(space, filename, attempts):
-    """Remove a file, and what is written down of one that has failed."""
+    """Remove a file, and what is written down of it."""
     status = space.stat(filename)
-    if status is not None:
-        forget(attempts, space, filename, status.st_ino)
+    if status is not None and space.name != 'tmp':
+        forget(attempts, filename, status.st_ino)
     space.remove(filename)
 
 
-def forget(attempts, space, filename, inode):
-    """Drop the reasons first: nothing would lead to them any more."""
-    if space.name == 'failed':
-        attempts.forget(attempts.name_of(filename, inode), inode)
+def forget(attempts, filename, inode):
+    """Drop the reasons first: nothing would lead to them any more.
+
+    And the next file of this name may have this inode.
+    """
+    attempts.forget(attempts.name_of(filename, inode), inode)

@@ -52,6 +52,7 @@ def put_back(layout, attempts, filename):
         return move_waiting(layout, attempts, filename)
     with held:
         own = attempts.name_of(filename, held.status.st_ino)
+        attempts.restart(own, held.status.st_ino)
         failed.move(filename, layout['new'], own, held.status)
 
 

@@ -416,7 +416,9 @@ class IFileStore(zope.interface.Interface):
         opened by other means, where the kernel can tell, see `quiet`), and so
         is whatever another process has locked; a claimed file lies in `work`,
         which can not be cleaned: `InvalidSpace`. The attempts of a file from
-        `failed` are removed with it. Links and special files stay.
+        `failed` are removed with it. Links and special files stay. Between
+        the writing and the move a draft is nobody's for a moment: with 0 for
+        tmp it may be removed, and whoever publishes it gets `NoSuchFile`.
 
         The names are in order of age, oldest first. What is wrong with one
         file does not keep others: its `OSError` is raised at the end. If the

@@ -70,7 +70,9 @@ class Queue:
                 return claim
 
     def _take_from_new(self, filename):
-        return self._take(self._list(), filename)
+        listing = gocept.filestore.listing.Listing()
+        listing.new = self._layout['new']
+        return self._take(listing, filename)
 
     def _take(self, listing, filename):
         """Claim a file that waits, or return None."""

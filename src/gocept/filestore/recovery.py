@@ -112,7 +112,8 @@ class Recovery:
                 return None
             if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
                 return self._undo(work, filename, held, take)
-            return self._begin(work, filename, held, begin)
+            return self._begin(work, filename, held, begin) or (
+                self._follow(work, filename, held, take))
         except BaseException:
             held.release()  # the error refers to it, and may live long
             raise
@@ -134,6 +135,14 @@ class Recovery:
         if number is None:
             gocept.filestore.failed.take(self._layout, work, filename)
         return number
+
+    def _follow(self, work, filename, held, take):
+        """Claim the newer file of a name that is free now, or return None."""
+        if work.has_file(filename):
+            return None  # it waits
+        held.release()
+        return take(filename) if self._layout['new'].has_file(
+            filename) else None
 
     def _is_elsewhere(self, filename, held):
         """Tell whether a crash inside a move left the file with two names."""

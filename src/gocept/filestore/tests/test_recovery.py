@@ -565,7 +565,7 @@ class Anew(RecoveryCase):
         for number in range(100):
             if os.stat(self.put('new', 'a')).st_ino == inode:
                 return self.check_attempt(1)
-            os.rename(self.path / 'new' / 'a', self.path / 'tmp' / str(number))
+            os.rename(self.path / 'new' / 'a', self.directory / str(number))
         self.skipTest('this file system does not use an inode again')
 
     def test_attempts_were_removed_by_hand(self):
