@@ -54,7 +54,9 @@ def clean_one(layout, attempts, space, filename, limit):
     if held is None:
         return False
     with held:
-        if held.status.st_ctime_ns > limit:
+        if held.status.st_ctime_ns > limit or not (
+                gocept.filestore.move.is_at(
+                    space.descriptor, filename, held.status)):
             return False  # another one of this name
         if space.name == 'tmp' and gocept.filestore.lease.is_written(
                 held.descriptor):

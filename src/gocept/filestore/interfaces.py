@@ -336,16 +336,17 @@ class IFileStore(zope.interface.Interface):
 
         A file in `work` comes first whose process has died, or whose time to
         be tried again has come. `work` is looked through every tenth of a
-        second, or less often if it is so full that this takes more than a
-        twentieth of the time; and always before None is returned. At most a
-        hundred files there are looked into, then one of `new` has its turn.
+        second, but in no more than 3 % of the time: if thousands wait there,
+        it takes some seconds until all have had their turn. At most a hundred
+        of them are looked into before one of `new` is claimed, and all before
+        None is returned.
 
-        That is the file that has been in `new` longest (st_ctime, which its
-        move there has set), then by name. One listing of `new` serves many
-        calls, so that the cost of a call does not grow with the backlog; None
-        is said only after a new listing.
+        Of `new`, it is the file that has been there longest (st_ctime, which
+        its move there has set), then by name. One listing of `new` serves
+        many calls, so that the cost of a call does not grow with the backlog;
+        None is said only after a new listing.
 
-        A store that is moved aside is noticed within a tenth of a second, too.
+        A store that is moved aside is noticed within a tenth of a second.
 
         Exactly one of many processes and threads gets a file. Nobody waits: a
         file that another one holds, or whose name is in work already, is

@@ -6,6 +6,7 @@ import gocept.filestore.lock
 import gocept.filestore.move
 import gocept.filestore.recovery
 import gocept.filestore.space
+import time
 
 
 # Somebody else was faster, or the name is in work.
@@ -16,25 +17,32 @@ class Queue:
     """The files of one store, in the order in which they are claimed."""
 
     most = 100  # files of `work` looked into before one of `new` is claimed
+    interval = 0.1  # seconds between two looks at the directories
 
-    def __init__(self, layout, attempts, guard=None):
+    def __init__(self, layout, attempts, guard=None, now=time.monotonic):
         self._layout = layout
         self._attempts = attempts
         self._guard = guard
         self._recovery = gocept.filestore.recovery.Recovery(
             layout, attempts, guard)
         self._listing = gocept.filestore.listing.Listing()
+        self._now = now
+        self._look_at = now()
 
     def claim(self):
-        if not self._recovery.is_time():
-            return self._first(self._listing, []) or self._afresh()
+        if self._now() >= self._look_at:
+            self._look()
+        claim = None
+        if self._recovery.is_time():
+            claim = self._recovery.claim(self._take_from_new, [], self.most)
+        return claim or self._first(self._listing, []) or self._afresh()
+
+    def _look(self):
+        """Forget directories that may have been moved aside, or made."""
+        self._look_at = self._now() + self.interval
         if self._listing.new is not self._layout['new']:
-            # That was of a directory which has been moved aside.
             self._listing = gocept.filestore.listing.Listing()
-        # Those may have been, too.
         self._listing.work = self._listing.attempts = None
-        return (self._recovery.claim(self._take_from_new, [], self.most)
-                or self._first(self._listing, []) or self._afresh())
 
     def _afresh(self):
         """Claim from a new listing, or raise what forbids it."""

@@ -16,7 +16,7 @@ class Recovery:
     """Takes over what lies in `work`: abandoned, or due to be tried again."""
 
     interval = 0.1  # seconds between two looks
-    share = 0.05  # of the time, at most, is spent with looking
+    share = 0.03  # of the time, at most, is spent with looking in vain
 
     def __init__(self, layout, attempts, guard=None, now=time.monotonic,
                  clock=time.time):
@@ -31,18 +31,28 @@ class Recovery:
 
     def is_time(self):
         """Tell whether it is time to look for something to take over."""
-        return self._now() >= self._look_at or bool(self._found)
+        return self._now() >= self._look_at
 
     def claim(self, take, refused, most=None):
         """Claim a file, or return None.
 
         `take` claims one that turns out to lie in `new`. Of what was found
-        in one look, so many files are looked into. What is wrong with one
-        file does not keep others waiting.
+        in one look, so many files are looked into, and the others when it is
+        time again.
         """
-        work = self._layout.get('work')
+        begin, work = self._now(), self._layout.get('work')
         if most is None or not self._found:
             self._look(work)
+        claim = self._first(work, take, refused, most)
+        if claim is None or not self._found:
+            self._postpone(self._now() - begin)
+        return claim
+
+    def _first(self, work, take, refused, most):
+        """Claim the first file that is to be had.
+
+        What is wrong with one file does not keep others waiting.
+        """
         for key in self._next(most):
             try:
                 claim = self._claim(work, key, take)
@@ -68,8 +78,7 @@ class Recovery:
         Each move sets the ctime, so a file that has been in `new` meanwhile
         is looked into again.
         """
-        begin, clock, known = self._now(), self._clock(), {}
-        found = []
+        clock, known, found = self._clock(), {}, []
         for entry in work.entries() if work else ():
             key = (gocept.filestore.listing.arrival(entry), entry.name,
                    entry.inode())
@@ -79,11 +88,11 @@ class Recovery:
             else:
                 found.append(key)
         self._due, self._found = known, collections.deque(sorted(found))
-        self._postpone(self._now() - begin)
 
     def _postpone(self, duration):
-        self._look_at = self._now() + max(
-            self.interval, duration / self.share)
+        """Leave it for a while; sooner if there is more to look into."""
+        interval = 0 if self._found else self.interval
+        self._look_at = self._now() + max(interval, duration / self.share)
 
     def _claim(self, work, key, take):
         """Claim a file unless it waits; to see that needs no lock."""

@@ -4,6 +4,7 @@ import ast
 import contextlib
 import ctypes
 import errno
+import faulthandler
 import gocept.filestore.filestore
 import gocept.filestore.retry
 import os
@@ -17,6 +18,7 @@ import tempfile
 import unittest
 
 
+LONGEST = 600  # seconds; a test that takes longer waits for something
 NOBODY = 65534
 ONCE = gocept.filestore.retry.RetryPolicy(attempts=1)
 START = ('import gocept.filestore.tests.child as child, sys; '
@@ -33,6 +35,10 @@ class Case(unittest.TestCase):
     options = {'durable': False}
 
     def setUp(self):
+        # Whoever waits in vain says where, and ends the run.
+        faulthandler.dump_traceback_later(
+            LONGEST, exit=True, file=sys.__stderr__)
+        self.addCleanup(faulthandler.cancel_dump_traceback_later)
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='filestore-'))
         self.addCleanup(shutil.rmtree, self.directory)
         self.directory.chmod(0o777)

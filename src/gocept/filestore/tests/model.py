@@ -137,6 +137,7 @@ def claim(world, process):
             *halves, (_, after) = give_up(
                 after, name, died(after['work', name]))
             yield from halves
+        yield DEAD, after
         found = list(claimable(after))
         for place in found:
             yield begun(after, process, *place)

@@ -2,7 +2,7 @@ import fcntl
 import gocept.filestore.copy
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.recovery
+import gocept.filestore.queue
 import gocept.filestore.tests.case
 import os
 import pathlib
@@ -741,7 +741,7 @@ class Exchanged(FileStoreCase):
         aside = self.directory / 'aside'
         os.rename(self.path, aside)
         self.store.prepare()
-        interval = gocept.filestore.recovery.Recovery.interval
+        interval = gocept.filestore.queue.Queue.interval
         noticed = time.monotonic() + interval
         zope.testing.wait.wait(lambda: time.monotonic() > noticed)
         self.assertIsNone(self.store.claim())
