@@ -43,6 +43,7 @@ def killer(step):
 
 class KillCase(gocept.filestore.tests.case.Case):
 
+    layer = gocept.filestore.tests.case.Slow
     variant = 'plain'
 
     def each_step(self, source):

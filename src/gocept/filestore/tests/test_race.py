@@ -104,6 +104,7 @@ def pairs(items):
 
 class RaceCase(gocept.filestore.tests.case.Case):
 
+    layer = gocept.filestore.tests.case.Slow
     workers = 4
     variant = 'plain'
     durable = False
