@@ -84,11 +84,15 @@ setuptools.setup(
     extras_require={
         'cli': ['click', 'tabulate', 'tqdm'],
         'test': [
-            'gocept.filestore[cli,watch]',
+            # true write conflicts, between threads
+            'ZODB',
+            'gocept.filestore[cli,transaction,watch]',
             'hypothesis',
             'zope.testing',
             'zope.testrunner',
         ],
+        # files that appear with the commit of a database
+        'transaction': ['transaction'],
         # whoever waits for files is woken by it
         'watch': ['inotify_simple'],
     },

@@ -36,11 +36,11 @@ class Claim:
             if self._is_open():
                 self._settle(error)
         finally:
-            self._let_go()
+            self.drop()
 
     def __del__(self):
         is_open = self._is_open()
-        self._let_go()
+        self.drop()
         if is_open:
             warnings.warn('dropped %r' % self, ResourceWarning, source=self)
 
@@ -87,7 +87,7 @@ class Claim:
                 self._attempts.forget(self.filename, self._inode)
             if keep:
                 self._take_away(self._keep)
-                self._let_go()
+                self.drop()
             else:
                 self._remove()
 
@@ -105,7 +105,7 @@ class Claim:
             if self._attempts.fail(
                     self.filename, self._inode, self.attempt, error):
                 self._take_away(self._give_up)
-        self._let_go()
+        self.drop()
 
     def release(self):
         self._check()
@@ -114,7 +114,7 @@ class Claim:
                 self._take_away(self._give_back)
             except gocept.filestore.interfaces.NameTaken:
                 self._attempts.release(self.filename, self._inode)
-        self._let_go()
+        self.drop()
 
     def _settle(self, error):
         if error is None:
@@ -146,7 +146,7 @@ class Claim:
             move()
         except gocept.filestore.interfaces.NoSuchFile:
             self._attempts.forget(self.filename, self._inode)
-            self._let_go()
+            self.drop()
             raise
 
     @property
@@ -159,7 +159,8 @@ class Claim:
                 self.filename, self._layout.path,
                 'this claim was settled before')
 
-    def _let_go(self):
+    def drop(self):
+        """Let go and settle nothing, as if this process had died."""
         held, self._held = self._held, None
         if held is not None:
             held.release()

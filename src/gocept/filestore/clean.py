@@ -14,7 +14,7 @@ SPACES = ('tmp', 'cur', 'failed')
 ABANDONED = 36 * 60 * 60  # seconds, for drafts; maildir(5)
 
 
-def clean(layout, attempts, space, older_than, clock=time.time):
+def clean(layout, attempts, intents, space, older_than, clock=time.time):
     """Remove what came into a space before a certain time."""
     if space not in SPACES:
         raise gocept.filestore.interfaces.InvalidSpace(
@@ -25,7 +25,7 @@ def clean(layout, attempts, space, older_than, clock=time.time):
     space = layout.get(space)
     for filename in gocept.filestore.listing.until(space, limit):
         try:
-            if clean_one(layout, attempts, space, filename, limit):
+            if clean_one(layout, attempts, intents, space, filename, limit):
                 removed.append(filename)
         except gocept.filestore.interfaces.NoSuchFile:
             continue  # somebody else has taken it
@@ -48,7 +48,7 @@ def age(space, older_than):
     return older_than
 
 
-def clean_one(layout, attempts, space, filename, limit):
+def clean_one(layout, attempts, intents, space, filename, limit):
     """Remove a file, if nobody works with it; tell whether it was done."""
     held = gocept.filestore.lock.hold(space, filename)
     if held is None:
@@ -58,9 +58,11 @@ def clean_one(layout, attempts, space, filename, limit):
                 gocept.filestore.move.is_at(
                     space.descriptor, filename, held.status)):
             return False  # another one of this name
-        if space.name == 'tmp' and gocept.filestore.lease.is_written(
-                held.descriptor):
-            return False  # by somebody who knows nothing of our locks
+        if space.name == 'tmp' and (
+                # by somebody who knows nothing of our locks
+                gocept.filestore.lease.is_written(held.descriptor)
+                or intents.has_draft(filename)):
+            return False
         return remove_aside(layout, attempts, space, filename, held)
 
 

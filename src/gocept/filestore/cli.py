@@ -28,6 +28,7 @@ filestore.add_command(gocept.filestore.cli_upkeep.status)
 filestore.add_command(gocept.filestore.cli_upkeep.failed)
 filestore.add_command(gocept.filestore.cli_upkeep.retry)
 filestore.add_command(gocept.filestore.cli_upkeep.clean)
+filestore.add_command(gocept.filestore.cli_upkeep.settle)
 filestore.add_command(gocept.filestore.cli_upkeep.doctor)
 
 

@@ -33,6 +33,14 @@ def status(store, as_json):
         click.echo('\n%s waiting for the next attempt, due in %s' % (
             gocept.filestore.terminal.files(waiting['files']),
             duration(waiting['next'])))
+    if found['intents']:
+        click.echo('\n' + gocept.filestore.table.table(
+            ('INTENT', 'SINCE', 'STATE', 'PUBLISH', 'FINISH', 'REMOVE'),
+            [(intent['intent'], duration(intent['age']),
+              'committed' if intent['decided'] else 'in doubt',
+              *(' '.join(intent[kind])
+                for kind in ('publish', 'finish', 'remove')))
+             for intent in found['intents']]))
 
 
 @click.command()
@@ -84,6 +92,26 @@ def clean(store, space, older_than):
     gocept.filestore.terminal.say('%s removed' % (
         gocept.filestore.terminal.files(
             len(store.clean(space, older_than)))))
+
+
+@click.command()
+@gocept.filestore.argument.STORE
+@click.argument('intents', metavar='[INTENT]...', nargs=-1)
+@click.option('--commit/--abort', default=None, help='What was decided.')
+def settle(store, intents, commit):
+    """Commit or abort transactions that are in doubt.
+
+    Their process has died between vote and commit. "filestore status" shows
+    them; the log of the database, or the other side, may tell what was
+    decided. Without an INTENT all are settled.
+    """
+    if commit is None:
+        raise click.UsageError('say --commit or --abort')
+    store = gocept.filestore.filestore.FileStore(store)
+    settled = store.settle(commit, intents)
+    gocept.filestore.terminal.say('%s %s %s' % (
+        len(settled), 'transaction' if len(settled) == 1 else 'transactions',
+        'committed' if commit else 'aborted'))
 
 
 @click.command()

@@ -26,24 +26,13 @@ class Delivery:
         """
         if status.st_nlink < 2:
             return False
-        space = self._space_of(filename, status)
+        space = self._layout.space_of(filename, status)
         if space is None:
             raise gocept.filestore.folder.linked(
                 self._folder.parked, filename)
         space.sync()
         self._folder.parked.remove(filename)
         return True
-
-    def _space_of(self, filename, status):
-        """Return the space in which a file has another name, or None.
-
-        It may be on its way, in the order of these spaces.
-        """
-        for name in ('new', 'work', 'cur', 'failed'):
-            space = self._layout.get(name)
-            if space and gocept.filestore.move.is_at(
-                    space.descriptor, filename, status):
-                return space
 
     def deliver(self, filename, file):
         if not (self._set_mode(file) and self._move(filename, file)):

@@ -1,6 +1,7 @@
 import gocept.filestore.doctor_access
 import gocept.filestore.doctor_content
 import gocept.filestore.doctor_disk
+import gocept.filestore.doctor_intent
 import gocept.filestore.doctor_lock
 import gocept.filestore.doctor_mode
 import gocept.filestore.doctor_move
@@ -15,9 +16,9 @@ def examine(path, now=time.time, sleep=time.sleep):
     """Look at a store, and yield an `IFinding` for each thing looked at.
 
     The subjects are, in this order: spaces, access, device, link, move,
-    flock, fsync, lease, notification, modes, content. Each comes at least
-    once; but if there is a problem with the spaces, nothing else is looked
-    at, and where we may not write, nothing is tried.
+    flock, fsync, lease, notification, modes, intents, content. Each comes at
+    least once; but if there is a problem with the spaces, nothing else is
+    looked at, and where we may not write, nothing is tried.
 
     The store may be in use meanwhile. No file of the store is changed. What
     has to be tried is tried in the spaces themselves, with files whose names
@@ -62,7 +63,7 @@ class Examination:
                 self.link, self.move, self.flock, self.fsync, self.lease,
                 self.notification)
         if self._spaces.found:
-            yield from self._each(self.modes, self.content)
+            yield from self._each(self.modes, self.intents, self.content)
 
     def _each(self, *looks):
         for look in looks:
@@ -127,6 +128,12 @@ class Examination:
             'modes', gocept.filestore.doctor_mode.modes(spaces),
             'all spaces are %s' % str(
                 gocept.filestore.doctor_mode.Rights.of(spaces[0])))
+
+    def intents(self):
+        return or_ok(
+            'intents', gocept.filestore.doctor_intent.intents(
+                self._path, self._spaces, self._now),
+            'no transaction was left behind')
 
     def content(self):
         return or_ok(

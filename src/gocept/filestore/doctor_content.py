@@ -1,5 +1,6 @@
 import gocept.filestore.clean
 import gocept.filestore.doctor_entry
+import gocept.filestore.doctor_intent
 import gocept.filestore.doctor_kind
 import gocept.filestore.doctor_mode
 import gocept.filestore.doctor_space
@@ -29,6 +30,7 @@ class Content:
     def __init__(self, path, spaces, limit):
         self._path = path
         self._spaces = list(filter(None, [spaces.root, *spaces.found]))
+        self._intents = gocept.filestore.doctor_intent.of(spaces)
         self._limit = limit * 1e9  # nanoseconds; what came before is old
         self._piles = {}
         self._doubts = []
@@ -77,8 +79,8 @@ class Content:
                 gocept.filestore.name.original(name) != name):
             self._numbered.add(status.st_ino)
         if space.name == 'tmp':
-            if is_old and gocept.filestore.doctor_entry.is_left_draft(
-                    space, name):
+            if is_old and not self._intents.has_draft(name) and (
+                    gocept.filestore.doctor_entry.is_left_draft(space, name)):
                 self._add('draft', space, name)
         elif space.name != 'cur' and (
                 gocept.filestore.doctor_mode.is_closed(space, name, status)):
@@ -86,6 +88,8 @@ class Content:
         elif space.name == 'attempts':
             if not self._doubt('alone', space, name):
                 self._doubt('spoilt', space, name)
+        elif space.name in ('voted', 'committed'):
+            self._doubt('unreadable', space, name)
 
     def _doubt(self, kind, space, name):
         """Tell whether it is so, and wants a second look."""
@@ -97,6 +101,7 @@ class Content:
     def _holds(self, kind, space, name):
         look = {'probe': gocept.filestore.doctor_entry.is_left,
                 'spoilt': gocept.filestore.doctor_entry.is_spoilt,
+                'unreadable': gocept.filestore.doctor_entry.is_unreadable,
                 'alone': self._is_alone}[kind]
         try:
             return look(space, name)

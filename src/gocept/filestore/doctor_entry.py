@@ -1,3 +1,4 @@
+import gocept.filestore.intent
 import gocept.filestore.journal
 import gocept.filestore.lease
 import gocept.filestore.lock
@@ -51,6 +52,12 @@ def is_left_draft(tmp, name):
 def is_spoilt(attempts, name):
     """Tell whether an attempts file has lines that are no events."""
     return any(event is None for event in events(attempts, name))
+
+
+def is_unreadable(space, name):
+    """Tell whether it can not be read what an intent is about to do."""
+    with open(space.open(name), 'rb') as file:
+        return gocept.filestore.intent.parsed(file.read()) is None
 
 
 def events(attempts, name):

@@ -43,6 +43,9 @@ KINDS = {
     'spoilt': Kind(
         NOTE, 'attempts file', 'attempts files',
         'with lines that are no events', TAKE_AWAY),
+    'unreadable': Kind(
+        PROBLEM, 'intent', 'intents',
+        'and nobody knows what is to be done', TAKE_AWAY),
     'alone': Kind(
         NOTE, 'attempts file', 'attempts files', 'whose file is nowhere',
         REMOVE),

@@ -16,13 +16,13 @@ class Spaces:
 
     def __init__(self, path):
         self._path = path
-        self._layout = gocept.filestore.layout.Layout(
+        self.layout = gocept.filestore.layout.Layout(
             path, PREPARED, True, None, False)
         self.errors = {}
         # The directory of the store itself, like a space without a name.
         self.root = self._opened('', self._open_root)
         self.found = list(filter(None, (
-            self._opened(name, self._layout.__getitem__) for name in ALL)))
+            self._opened(name, self.layout.__getitem__) for name in ALL)))
 
     def _opened(self, name, open):
         try:

@@ -1,4 +1,5 @@
 import gocept.filestore.attempt
+import gocept.filestore.batch
 import gocept.filestore.clean
 import gocept.filestore.copy
 import gocept.filestore.draft
@@ -6,6 +7,7 @@ import gocept.filestore.failed
 import gocept.filestore.folder
 import gocept.filestore.guard
 import gocept.filestore.intake
+import gocept.filestore.intent
 import gocept.filestore.interfaces
 import gocept.filestore.layout
 import gocept.filestore.lock
@@ -13,6 +15,7 @@ import gocept.filestore.name
 import gocept.filestore.publish
 import gocept.filestore.queue
 import gocept.filestore.retry
+import gocept.filestore.settlement
 import gocept.filestore.space
 import gocept.filestore.status
 import os
@@ -30,7 +33,7 @@ class FileStore:
 
     def __init__(self, path, durable=True, file_mode=None,
                  directory_mode=None, prepare=False, retry_policy=None,
-                 quiet=None):
+                 quiet=None, in_doubt=None):
         if not os.fspath(path):
             raise ValueError('the path of a file store can not be empty')
         self.path = path
@@ -41,6 +44,7 @@ class FileStore:
             gocept.filestore.retry.RetryPolicy() if retry_policy is None
             else retry_policy)
         self.quiet = quiet
+        self.in_doubt = in_doubt
         self._prepare = prepare
         self._layout = gocept.filestore.layout.Layout(
             os.fspath(path), self.sub_dirs, durable, directory_mode, prepare)
@@ -48,14 +52,18 @@ class FileStore:
         self._new = self._naming('new')
         self._attempts = gocept.filestore.attempt.Attempts(
             self._layout, self._drafts, self.retry_policy)
+        self._intents = gocept.filestore.intent.Intents(
+            self._layout, self._drafts)
+        self._settlement = gocept.filestore.settlement.Settlement(
+            self._layout, self._attempts, self._intents, in_doubt)
         self._queue = gocept.filestore.queue.Queue(
-            self._layout, self._attempts,
+            self._layout, self._attempts, self._intents,
             None if quiet is None else gocept.filestore.guard.Guard(quiet))
 
     def __reduce__(self):
         return type(self), (self.path, self.durable, self.file_mode,
                             self.directory_mode, self._prepare,
-                            self.retry_policy, self.quiet)
+                            self.retry_policy, self.quiet, self.in_doubt)
 
     def prepare(self):
         self._layout.prepare()
@@ -129,15 +137,33 @@ class FileStore:
             mode, encoding, errors, newline)
         if filename is not None:
             filename = self._checked(filename)
+        # What is refused, `claim` and `status` tell.
+        self._settlement.look(refused=[])
         return gocept.filestore.publish.Publication(
             self._layout, self._drafts, filename, mode, replace, text)
 
     def claim(self):
+        refused = []
         with self._new:
-            return self._queue.claim()
+            self._settlement.look(refused)
+            claim = self._queue.claim()
+            if claim is None and self._settlement.settle(refused):
+                claim = self._queue.claim()
+        if claim is None and refused:
+            raise refused[0]
+        return claim
 
     def claims(self):
         return iter(self.claim, None)
+
+    def batch(self, two_phase=False):
+        self._settlement.look(refused=[])
+        return gocept.filestore.batch.Batch(
+            self._layout, self._drafts, self._attempts, self._intents,
+            two_phase)
+
+    def settle(self, commit, intents=()):
+        return self._settlement.decide(commit, intents)
 
     def failures(self):
         return gocept.filestore.failed.failures(self._layout, self._attempts)
@@ -151,10 +177,12 @@ class FileStore:
     def clean(self, space, older_than=None):
         with self._naming(space):
             return gocept.filestore.clean.clean(
-                self._layout, self._attempts, space, older_than)
+                self._layout, self._attempts, self._intents, space,
+                older_than)
 
     def status(self):
-        return gocept.filestore.status.status(self._layout, self._attempts)
+        return gocept.filestore.status.status(
+            self._layout, self._attempts, self._intents)
 
     def intake(self, directory, quiet=5, marker=None, include=('*',),
                exclude=()):

@@ -7,8 +7,8 @@ class FileStoreError(Exception):
     """Something about one file, or one space, of one store.
 
     `filename` is the bare name (or that of the space, or the path of what is
-    in the way), `store` the path of the store and `reason` what is wrong; the
-    message is made from them.
+    in the way, or None), `store` the path of the store and `reason` what is
+    wrong; the message is made from them.
     """
 
     number = None
@@ -26,6 +26,8 @@ class FileStoreError(Exception):
         return type(self), (self.filename, self.store, self.reason)
 
     def __str__(self):
+        if self.filename is None:
+            return 'in the file store %r: %s' % (self.store, self.reason)
         return self.sentence.format(self)
 
 
@@ -89,6 +91,14 @@ class DraftInUse(FileStoreError, FileExistsError):
 
 class Settled(FileStoreError, ValueError):
     """The claim, or the publication, has come to its end before."""
+
+
+class ForeignClaim(FileStoreError, ValueError):
+    """The claim is one of another store, or its file has left `work`."""
+
+
+class OutsideTransaction(FileStoreError, RuntimeError):
+    """No transaction has begun, and its manager is in explicit mode."""
 
 
 class NotSynced(OSError):
@@ -155,6 +165,8 @@ class IFileStore(zope.interface.Interface):
         work       claimed: in work, or waiting to be tried again
         failed     given up; wants a person
         attempts   for each name that failed, one JSON line per event
+        voted      what batches are about to do, not decided yet (JSON)
+        committed  the same, decided and not all done yet
 
     The first three are made by `prepare`, the others on first use.
 
@@ -221,6 +233,11 @@ class IFileStore(zope.interface.Interface):
         'and local file systems, to the owner of the file and to root; where '
         'it does not, a `RuntimeWarning` says so, and the time has to do. '
         'Readonly.')
+
+    in_doubt = zope.interface.Attribute(
+        "What becomes of a two-phase batch whose process has died between "
+        "vote and commit: None, it waits for `settle`; 'commit' or 'abort', "
+        'whoever claims or publishes next does that. Readonly.')
 
     def prepare():
         """Make the directories of the store that are missing.
@@ -376,6 +393,31 @@ class IFileStore(zope.interface.Interface):
         """
 
 
+    def batch(two_phase=False):
+        """Return an `IBatch`: publications and finished claims in one.
+
+        `two_phase` is for who coordinates a batch with others, such as
+        databases, by `IBatch.vote` and `IBatch.commit`. If the process dies
+        between these two, only the others may know what was decided: the
+        batch is in doubt, shown by `status` until it is settled. Without
+        `two_phase` it is aborted then, by whoever claims or publishes next.
+
+        """
+
+    def settle(commit, intents=()):
+        """Commit (True) or abort (False) what is in doubt.
+
+        `intents` are names from `status`; without them it is all that is in
+        doubt. Returns the names of those that were settled. To abort removes
+        the drafts; what was claimed is taken over by the next claim.
+
+        Raises `NoSuchFile` for an intent that is not in doubt (any more), and
+        for one that can not be committed because somebody has taken a draft
+        from `tmp` or a file from `work` by hand; nothing of that one is done.
+        If the process dies, the next one goes on with what was committed.
+
+        """
+
     def failures():
         """Return what has failed for good, as a list of dictionaries.
 
@@ -441,6 +483,13 @@ class IFileStore(zope.interface.Interface):
                         if its process has died and nobody has taken it over
             waiting     for the next attempt: files, and next: seconds until
                         the next one is due (0 if it is), or None
+            intents     a list with a dictionary for each batch whose process
+                        has died before its end, oldest first: intent, its
+                        name; age in seconds since its vote; decided: False if
+                        it is in doubt; publish, finish and remove, each a
+                        list of names. One that is decided is carried out by
+                        whoever claims or publishes next; if it stays, it
+                        waits until a name is free in `new`
 
         Each file counts once, where it was seen last, also while others move
         it; one that comes or goes meanwhile may count or not. An attempt
@@ -574,6 +623,169 @@ class IPublication(zope.interface.Interface):
 
     filename = zope.interface.Attribute(
         'The name in `new`: as given, or the unique one. Readonly.')
+
+
+class IBatch(zope.interface.Interface):
+    """Publications and finished claims that happen together or not at all.
+
+    A context manager: leaving the block votes and commits; an error inside
+    aborts and goes on to the caller. After that, each verb raises `Settled`.
+
+        with store.batch() as batch:
+            with batch.publish('a.xml') as f: ...
+            batch.finish(claim)
+
+    On the disk it goes like this. Each publication is a draft in `tmp`. The
+    vote syncs all of them together, and writes an intent, a file that tells
+    what is to be done, into `voted`. To commit, the intent moves to
+    `committed`: that decides. Then the drafts move to `new`, one after the
+    other, the claimed files leave `work`, and the intent is removed.
+
+    If the process dies, then what is not decided is not done: it is aborted,
+    or in doubt, see `IFileStore.batch`. What is decided is carried on by
+    whoever claims or publishes next, within a tenth of a second, and before a
+    claim says that nothing waits. In a durable store that holds for a power
+    cut as well. Until then, files of an intent are not claimed and drafts are
+    not cleaned. Others may see a part of it for a moment.
+
+    In a forked child, leaving the block does nothing, and each verb raises
+    `Settled`.
+
+    """
+
+    def publish(filename=None, mode='w', replace=False, encoding=None,
+                errors=None, newline=None):
+        """Return an `IPublication` that becomes visible with the batch.
+
+        Arguments as of `IFileStore.publish`. Leaving its block closes the
+        draft, and makes the publication a part of the batch; an error inside
+        leaves nothing behind. Raises `NameTaken` when the block is left and
+        the name was published in this batch before. Whether it is taken in
+        `new` is looked for in the vote.
+
+        """
+
+    def finish(claim, keep=True):
+        """Finish an `IClaim` with the batch.
+
+        Until then it stays claimed, and after an abort it is still up to the
+        caller. Raises `Settled` for one that is settled or was finished in
+        this batch before, and `ForeignClaim` for that of another store.
+
+        """
+
+    def remove(filename, space):
+        """Remove a file from new, cur or failed with the batch.
+
+        Takes a name or a path. From the vote on the file is locked, so no
+        claim takes it. Raises `NoSuchFile`, also if it was removed in this
+        batch before, `NotRegular`, and `InvalidSpace`.
+
+        """
+
+    def savepoint():
+        """Return an int that stands for what has been done up to now."""
+
+    def rollback(savepoint):
+        """Undo what was added to the batch after a savepoint.
+
+        May be called again with the same one, and with an earlier one.
+
+        """
+
+    def vote():
+        """Do all that may fail, for who coordinates the batch with others.
+
+        In this order: look whether drafts and claims are there; sync the
+        drafts, then `tmp`; write the intent and sync it; look for names that
+        are taken in `new`, or that another batch is about to publish. Of two
+        batches with one name at most one passes.
+
+        Raises `NameTaken`, `NoSuchFile`, `NotPrepared`, `Settled` (a claim
+        that was settled meanwhile), and `OSError` of the disk. Whoever gets
+        an error calls `abort`. After the vote only `commit` and `abort` may
+        be called. A batch without parts writes nothing.
+
+        """
+
+    def commit():
+        """Decide, and do what was voted on.
+
+        Should somebody who knows nothing of batches publish a file under one
+        of the names after the vote, that file goes first, and ours moves to
+        `new` by itself as soon as the name is free.
+
+        Raises `Settled` without a vote. An `OSError` of the disk is told at
+        once. If it is `NotSynced`, or came from the first step, the decision
+        may not survive, and `status` tells; if it came later, all is decided,
+        and done by whoever claims or publishes next.
+
+        """
+
+    def abort():
+        """Leave no trace. Legal at each moment and twice.
+
+        After `commit`, and after leaving the block, it does nothing.
+
+        """
+
+
+class ITransactionalFileStore(zope.interface.Interface):
+    """A file store as seen from the current transaction.
+
+    Adapts `IFileStore`, if the package transaction is installed. What is done
+    here happens when the transaction commits, together with the databases, or
+    not at all. The transaction is the one that its manager has at the moment
+    of each call, so one object may be used for all of them. The manager is
+    `transaction.manager`, which has one for each thread, unless
+    `gocept.filestore.datamanager.TransactionalFileStore` gets another one as
+    second argument: in Pyramid with its explicit manager that is `request.tm`.
+
+    The store votes and finishes after ZODB, and before those who commit in
+    their vote (sort keys like ~sqlalchemy). Everything that may fail
+    is done in the vote, see `IBatch.vote`; finishing only moves. Should the
+    process die between the two, the batch is in doubt, see `IFileStore.batch`
+    and `IFileStore.settle`.
+
+    Savepoints of the transaction are real: rolling back to one undoes what
+    was published, finished or removed after it, and gives back what was
+    claimed after it. A publication counts when its block is left.
+
+    Each verb raises `OutsideTransaction` when none has begun and the manager
+    is in explicit mode.
+
+    """
+
+    def publish(filename=None, mode='w', replace=False, encoding=None,
+                errors=None, newline=None):
+        """Return an `IPublication`; visible after the commit.
+
+        See `IBatch.publish`. If the transaction ends before its block is
+        left, it raises `Settled` and leaves nothing behind.
+
+        """
+
+    def claim():
+        """Claim a file for this transaction; None if none waits.
+
+        Returns an `IClaim` which `finish` settles with the commit, and so
+        does leaving its block. If the transaction aborts, or commits without
+        having finished it, the file waits again and no attempt is counted. An
+        exception that leaves the block counts none either: call its `fail` to
+        count one, at once and whatever becomes of the transaction.
+
+        """
+
+    def finish(claim, keep=True):
+        """Finish a claim of the store with the commit, see `IBatch.finish`.
+
+        For one that was made by `IFileStore.claim`: after an abort it is still
+        up to the caller.
+
+        """
+
+    def remove(filename, space):
+        """Remove a file with the commit, see `IBatch.remove`."""
 
 
 class IClaim(zope.interface.Interface):

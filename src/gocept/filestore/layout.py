@@ -11,7 +11,7 @@ import time
 class Layout:
     """The spaces of one store: where they lie, and how they are made."""
 
-    on_first_use = ('work', 'failed', 'attempts')
+    on_first_use = ('work', 'failed', 'attempts', 'voted', 'committed')
     interval = 0.1  # seconds between two looks
 
     def __init__(self, path, sub_dirs, durable, directory_mode, prepare,
@@ -71,6 +71,17 @@ class Layout:
             self._sync(self._directory)
             space = self[name]
         return space
+
+    def space_of(self, filename, status):
+        """Return the space in which a file has this name, or None.
+
+        It may be on its way, in the order of these spaces.
+        """
+        for name in ('new', 'work', 'cur', 'failed'):
+            space = self.get(name)
+            if space and gocept.filestore.move.is_at(
+                    space.descriptor, filename, status):
+                return space
 
     def prepare(self):
         self._look_at = self._now()

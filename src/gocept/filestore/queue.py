@@ -19,12 +19,13 @@ class Queue:
     most = 100  # files of `work` looked into before one of `new` is claimed
     interval = 0.1  # seconds between two looks at the directories
 
-    def __init__(self, layout, attempts, guard=None, now=time.monotonic):
+    def __init__(self, layout, attempts, intents, guard=None,
+                 now=time.monotonic):
         self._layout = layout
         self._attempts = attempts
         self._guard = guard
         self._recovery = gocept.filestore.recovery.Recovery(
-            layout, attempts, guard)
+            layout, attempts, intents, guard)
         self._listing = gocept.filestore.listing.Listing()
         self._now = now
         self._look_at = now()

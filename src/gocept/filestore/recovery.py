@@ -18,10 +18,11 @@ class Recovery:
     interval = 0.1  # seconds between two looks
     share = 0.03  # of the time, at most, is spent with looking in vain
 
-    def __init__(self, layout, attempts, guard=None, now=time.monotonic,
-                 clock=time.time):
+    def __init__(self, layout, attempts, intents, guard=None,
+                 now=time.monotonic, clock=time.time):
         self._layout = layout
         self._attempts = attempts
+        self._intents = intents
         self._guard = guard
         self._now = now
         self._clock = clock
@@ -116,9 +117,8 @@ class Recovery:
         if held is None:
             return None
         try:
-            if work.inode(filename) != held.status.st_ino or (
-                    self._guard and self._guard.is_written(work, held)):
-                return None
+            if not self._is_left(work, filename, held):
+                return held.release()
             if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
                 return self._undo(work, filename, held, take)
             return self._begin(work, filename, held, begin) or (
@@ -126,6 +126,17 @@ class Recovery:
         except BaseException:
             held.release()  # the error refers to it, and may live long
             raise
+
+    def _is_left(self, work, filename, held):
+        """Tell whether a file is there, and nobody has to do with it.
+
+        Its process had its lock when it wrote down an intent, so now that it
+        is ours we can see that.
+        """
+        inode = held.status.st_ino
+        return (work.inode(filename) == inode
+                and not self._intents.has_claim(inode)
+                and not (self._guard and self._guard.is_written(work, held)))
 
     def _begin(self, work, filename, held, begin):
         number = begin(work, filename, held.status.st_ino)

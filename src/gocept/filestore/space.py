@@ -82,7 +82,9 @@ class Space:
                 filename, flags | SAFE, dir_fd=self.descriptor)
         except OSError as error:
             raise self.explained(error, filename) from None
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with Naming(self.path_of(filename)):
+            status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise self.not_regular(filename, 'it is no regular file')
         return descriptor
@@ -138,7 +140,8 @@ class Space:
                     if entry.name[0] != '.' and is_file(entry):
                         yield entry
         finally:
-            os.close(descriptor)
+            with contextlib.suppress(OSError):  # it was only read
+                os.close(descriptor)
 
     def move(self, filename, target, new_name, status=None):
         """Move a file into another space; never replace one."""
@@ -172,16 +175,18 @@ class Space:
         """Bring a file to the disk, if the store is durable."""
         if not self.durable:
             return
-        descriptor = self.open(filename)
-        try:
-            gocept.filestore.move.sync(descriptor)
-        finally:
-            os.close(descriptor)
+        with Naming(self.path_of(filename)):
+            descriptor = self.open(filename)
+            try:
+                gocept.filestore.move.sync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def sync(self):
         """Bring to the disk which names are here, if the store is durable."""
         if self.durable:
-            gocept.filestore.move.sync(self.descriptor)
+            with Naming(self.path):
+                gocept.filestore.move.sync(self.descriptor)
 
     def explained(self, error, filename):
         """Return the error to raise for one that the disk gave."""

@@ -1,4 +1,5 @@
 import gocept.filestore.lock
+import gocept.filestore.settlement
 import time
 
 
@@ -8,7 +9,7 @@ SPACES = ('tmp', 'new', 'work', 'failed', 'cur', 'attempts')
 LOOKS = 5  # at most; there may always be somebody new
 
 
-def status(layout, attempts, clock=time.time):
+def status(layout, attempts, intents, clock=time.time):
     """Return what lies where in a store."""
     found = find(layout)
     now = clock()
@@ -24,7 +25,8 @@ def status(layout, attempts, clock=time.time):
                     'attempt': attempt, 'alive': alive}
                    for arrival, filename, attempt, alive in claims],
         'waiting': {'files': len(due),
-                    'next': max(0, min(due) - now) if due else None}}
+                    'next': max(0, min(due) - now) if due else None},
+        'intents': gocept.filestore.settlement.described(intents, clock)}
 
 
 def find(layout):

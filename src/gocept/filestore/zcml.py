@@ -88,16 +88,23 @@ class IStoreDirective(zope.interface.Interface):
         min=0.0,
         required=False)
 
+    in_doubt = zope.schema.Choice(
+        title='What becomes of a transaction in doubt: "commit" or "abort"',
+        description='Whose process has died between vote and commit. Without '
+                    'it somebody decides, with "filestore settle".',
+        values=('commit', 'abort'),
+        required=False)
+
 
 def store(_context, path, name='', durable=True, prepare=True,
           file_mode=None, directory_mode=None, retry_policy=None,
-          quiet=None):
+          quiet=None, in_doubt=None):
     zope.component.zcml.utility(
         _context,
         provides=gocept.filestore.interfaces.IFileStore,
         component=gocept.filestore.filestore.FileStore(
             path, durable, file_mode, directory_mode, prepare, retry_policy,
-            quiet),
+            quiet, in_doubt),
         name=name)
 
 

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import errno
 import faulthandler
+import gc
 import gocept.filestore.filestore
 import gocept.filestore.retry
 import os
@@ -76,6 +77,11 @@ class Case(unittest.TestCase):
         self.addCleanup(child.close)
         child.run('')
         return child
+
+    def descriptors(self):
+        """Return what is open; what is garbage is closed before."""
+        gc.collect()
+        return os.listdir('/proc/self/fd')
 
     def be_nobody(self):
         """Give up the rights of root until the end of the block."""

@@ -2,6 +2,7 @@ import datetime
 import gocept.filestore.attempt
 import gocept.filestore.draft
 import gocept.filestore.history
+import gocept.filestore.intent
 import gocept.filestore.interfaces
 import gocept.filestore.layout
 import gocept.filestore.retry
@@ -28,6 +29,8 @@ class AttemptCase(gocept.filestore.tests.case.Case):
         self.drafts = gocept.filestore.draft.Drafts(
             self.layout, self.file_mode)
         self.attempts = self.attempts_with(self.policy)
+        self.intents = gocept.filestore.intent.Intents(
+            self.layout, self.drafts, lambda: self.clock)
 
     def attempts_with(self, policy):
         return gocept.filestore.attempt.Attempts(

@@ -6,12 +6,16 @@ on, twice. The kinds of moves are those of test_race.py.
 
 import errno
 import gocept.filestore
+import gocept.filestore.datamanager
 import gocept.filestore.testing
 import gocept.filestore.tests.case
 import gocept.filestore.tests.test_race
+import itertools
 import json
+import logging
 import os
 import shutil
+import transaction
 import unittest
 import warnings
 
@@ -368,6 +372,71 @@ def reject(store):
         claim.fail(gocept.filestore.Reject('no paper'))
 
 
+class Committing(CallCase):
+    """A transaction with three publications and two finished claims."""
+
+    def fill(self):
+        self.put('new', 'a', OURS)
+        self.put('new', 'x', OLDER)
+        for space in ('voted', 'committed'):
+            (self.path / space).mkdir()
+
+    def test_transaction(self):
+        def action(store):
+            manager = transaction.TransactionManager()
+            files = gocept.filestore.datamanager.TransactionalFileStore(
+                store, manager)
+            publish_and_finish(files, [files.claim(), files.claim()])
+            manager.commit()
+
+        commits = itertools.cycle([True, False])
+
+        def check(store):
+            doubts = [intent for intent in store.status()['intents']
+                      if not intent['decided']]
+            commit = next(commits) if doubts else None
+            for _ in range(2):
+                doubts and store.settle(commit)
+            self.all_or_nothing(store, commit)
+
+        logging.disable()  # an error in the last phase is critical
+        self.addCleanup(logging.disable, logging.NOTSET)
+        self.prove(check, action)
+
+    def test_batch(self):
+        def action(store):
+            claims = [store.claim(), store.claim()]
+            with store.batch() as batch:
+                publish_and_finish(batch, claims)
+
+        self.prove(self.all_or_nothing, action)
+
+    def all_or_nothing(self, store, commit=None):
+        """Let somebody come who goes on; then there are two outcomes."""
+        with store.batch():
+            outcome = (self.names('new') - {'a', 'x'}, self.names('cur'))
+        nothing, all_of_it = (set(), set()), ({'b', 'c', 'd'}, {'a', 'x'})
+        allowed = {None: (nothing, all_of_it), True: (all_of_it,),
+                   False: (nothing,)}[commit]
+        self.assertIn(outcome, allowed)
+        self.work(store)
+        self.assertEqual(set.union(*outcome) | {'a', 'x'}, self.names('cur'))
+        for space in ('new', 'work', 'failed', 'voted', 'committed',
+                      'attempts'):
+            self.assertEqual(set(), self.names(space), space)
+
+    def names(self, space):
+        return set(os.listdir(self.path / space))
+
+
+def publish_and_finish(batch, claims):
+    for name in 'bcd':
+        with batch.publish(name) as file:
+            file.write(NEWER)
+    for claim in claims:
+        batch.finish(claim)
+
+
 # A full disk is met with in the same places as a failing one.
 VARIANTS = (('plain', 'SIGKILL'), ('by_link', 'SIGKILL'), ('plain', 'EIO'),
             ('by_link', 'EIO'), ('plain', 'ENOSPC'))
@@ -375,7 +444,7 @@ VARIANTS = (('plain', 'SIGKILL'), ('by_link', 'SIGKILL'), ('plain', 'EIO'),
 
 def variants():
     """Return the classes above, for each kind of moves and of faults."""
-    for case in (Publishing, Working, Upkeep, TakingOver):
+    for case in (Publishing, Working, Upkeep, TakingOver, Committing):
         for variant, fault in VARIANTS:
             yield type('%s_%s_%s' % (case.__name__, variant, fault),
                        (case,), {'variant': variant, 'fault': fault})

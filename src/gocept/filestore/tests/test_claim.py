@@ -84,7 +84,7 @@ class Open(ClaimCase):
     def test_what_is_no_mode(self):
         with self.store.claim() as claim:
             for mode in ('rw', 'rbt', 'rq', 'rr'):
-                before = len(os.listdir('/proc/self/fd'))
+                before = len(self.descriptors())
                 with self.assertRaises(ValueError) as raised:
                     claim.open(mode)
                 raised.exception.__traceback__ = None
@@ -511,7 +511,7 @@ class Settled(ClaimCase):
 
     def test_leaves_no_descriptor_open(self):
         self.store.claim().finish()
-        before = len(os.listdir('/proc/self/fd'))
+        before = len(self.descriptors())
         for end in ('finish', 'release'):
             self.put('new', 'a')
             getattr(self.store.claim(), end)()

@@ -27,7 +27,8 @@ class CleanCase(gocept.filestore.tests.test_attempt.AttemptCase):
 
     def clean_at(self, clock, space, older_than=None):
         return gocept.filestore.clean.clean(
-            self.layout, self.attempts, space, older_than, lambda: clock)
+            self.layout, self.attempts, self.intents, space, older_than,
+            lambda: clock)
 
     def arrival(self, space, name):
         return os.stat(self.path / space / name).st_ctime
@@ -208,7 +209,8 @@ class Kept(CleanCase):
         for space in ('tmp', 'cur', 'failed'):
             self.put(space, 'a')
             self.assertFalse(gocept.filestore.clean.clean_one(
-                self.layout, self.attempts, self.layout[space], 'a', limit))
+                self.layout, self.attempts, self.intents, self.layout[space],
+                'a', limit))
             self.assertEqual(['a'], self.tree()[space])
 
 
@@ -357,7 +359,7 @@ class Replaced(CleanCase):
             pass
         with contextlib.suppress(gocept.filestore.interfaces.NoSuchFile):
             gocept.filestore.clean.clean_one(
-                self.layout, self.attempts, space, 'a', limit)
+                self.layout, self.attempts, self.intents, space, 'a', limit)
 
     def check(self, space):
         contents = [path.read_text()

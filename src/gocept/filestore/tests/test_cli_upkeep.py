@@ -132,6 +132,19 @@ class Clean(UpkeepCase):
         self.assertEqual({'tmp': ['a']}, self.tree())
 
 
+class Settle(UpkeepCase):
+
+    def test_usage(self):
+        status, output, messages = self.filestore('settle', 'store')
+        self.assertEqual(
+            (2, ['filestore: say --commit or --abort']), (status, messages))
+
+    def test_nothing_is_in_doubt(self):
+        status, output, messages = self.filestore(
+            'settle', '--abort', 'store')
+        self.assertEqual((0, ['0 transactions aborted']), (status, messages))
+
+
 class Run(UpkeepCase):
 
     def test_attempts_and_delay(self):

@@ -1,4 +1,6 @@
+import gocept.filestore.delivery
 import gocept.filestore.intake
+import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import gocept.filestore.tests.test_intake
 import os
@@ -23,6 +25,23 @@ class Access(gocept.filestore.tests.test_intake.IntakeCase):
         self.take()
         self.assertMode(0o660, self.path / 'new' / 'a')
         self.assertMode(0o660, self.path / 'new' / 'b')
+
+
+class Sync(gocept.filestore.tests.test_intake.IntakeCase):
+
+    def test_is_not_tried_again(self):
+        # What is no file can not be synced.
+        delivery = gocept.filestore.delivery.Delivery(
+            self.open_store(durable=True)._layout, None, None, None)
+        reader, writer = os.pipe()
+        os.close(writer)
+        with open(reader) as pipe:
+            with self.assertRaises(gocept.filestore.interfaces.NotSynced):
+                delivery._sync('a', pipe)
+            with self.assertRaises(OSError) as raised:
+                delivery._sync('a', pipe)
+        self.assertNotIsInstance(
+            raised.exception, gocept.filestore.interfaces.NotSynced)
 
 
 @gocept.filestore.tests.test_intake.needs_second_device

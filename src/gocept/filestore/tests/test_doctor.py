@@ -1,4 +1,6 @@
 import gocept.filestore.doctor
+import gocept.filestore.doctor_mode
+import gocept.filestore.doctor_space
 import gocept.filestore.finding
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
@@ -36,7 +38,7 @@ class Examine(gocept.filestore.tests.doctor.Case):
 
     def test_leaves_no_file_open(self):
         self.examine()
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         self.examine()
         self.assertEqual(before, os.listdir('/proc/self/fd'))
 
@@ -51,14 +53,14 @@ class Examine(gocept.filestore.tests.doctor.Case):
                 before, gocept.filestore.tests.doctor.all_names(self.path))
 
     def test_all_spaces(self):
-        for name in ('work', 'failed', 'attempts'):
+        for name in gocept.filestore.layout.Layout.on_first_use:
             (self.path / name).mkdir()
         self.assertEqual([], [
             finding.sentence for finding in self.examine()
             if finding.verdict == 'problem'])
         self.assertEqual(
-            '%r has tmp, new, cur, work, failed, attempts' % str(self.path),
-            self.examine()[0].sentence)
+            '%r has tmp, new, cur, work, failed, attempts, voted, committed'
+            % str(self.path), self.examine()[0].sentence)
 
     def test_path_like(self):
         self.assertEqual(
@@ -266,7 +268,7 @@ class Access(gocept.filestore.tests.doctor.Case):
                     self.name, self.path), self.only('access')[1])
 
     def test_all_spaces_need_no_further_room(self):
-        for name in ('tmp', 'new', 'cur', 'work', 'failed', 'attempts'):
+        for name in gocept.filestore.doctor_space.ALL:
             (self.path / name).mkdir(exist_ok=True)
             (self.path / name).chmod(0o777)
         self.path.chmod(0o755)
@@ -279,8 +281,11 @@ class Access(gocept.filestore.tests.doctor.Case):
         with self.be_nobody():
             findings = self.examine()
         self.assertEqual(
-            ['spaces'] + 4 * ['access'] + ['modes', 'content'],
+            ['spaces'] + 4 * ['access'] + ['modes', 'intents', 'content'],
             [finding.subject for finding in findings])
+
+    def test_group_without_a_name(self):
+        self.assertEqual('54321', gocept.filestore.doctor_mode.group(54321))
 
     def test_user_without_a_name(self):
         os.chown(self.path / 'new', 54321, 54321)

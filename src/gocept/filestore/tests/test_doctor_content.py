@@ -5,9 +5,6 @@ import fcntl
 import gocept.filestore
 import gocept.filestore.copy
 import gocept.filestore.doctor
-import gocept.filestore.doctor_content
-import gocept.filestore.doctor_space
-import gocept.filestore.fault
 import gocept.filestore.lock
 import gocept.filestore.name
 import gocept.filestore.probe
@@ -17,14 +14,11 @@ import gocept.filestore.tests.doctor
 import grp
 import os
 import pwd
-import shutil
 import socket
 import struct
 import subprocess
 import sys
 import time
-import unittest
-import warnings
 import zope.testing.wait
 
 
@@ -843,65 +837,14 @@ answer = number
             self.examine_while_in_use(True))
 
 
-@unittest.skipIf(
-    gocept.filestore.fault.obstacle(), gocept.filestore.fault.obstacle())
-class Faults(Case):
-    """Each call is tried: to be killed there, and to fail."""
+class Entries(Case):
 
-    layer = gocept.filestore.tests.case.Slow
-
-    def prepare(self):
-        shutil.rmtree(self.path)
-        self.store.prepare()
-        self.put('new', 'a')
-        # The C library asks for a cache at each hundredth of these calls:
-        # not always at the same one of ours.
-        pwd.getpwuid(0)
-        grp.getgrgid(0)
-
-    def look_at_all(self):
-        with warnings.catch_warnings():
-            # Of the other process, when a pipe to it can not be closed.
-            warnings.simplefilter('ignore', ResourceWarning)
-            self.examine()
-
-    def each(self, fault):
-        self.prepare()
-        self.look_at_all()  # loads what the C library wants for names
-        for call in gocept.filestore.fault.each_call(
-                self.look_at_all, self.prepare, fault):
-            yield call
-            self.assertEqual('content', self.read('new', 'a'))
-            self.assertEqual(['a'], [
-                os.path.basename(path) for space in ('tmp', 'new', 'cur')
-                for path in self.store.list(space)])
-
-    def content(self):
-        path = str(self.path)
-        return gocept.filestore.doctor_content.content(
-            path, gocept.filestore.doctor_space.Spaces(path), time.time,
-            lambda seconds: None)
-
-    def mend(self):
-        """Follow the remedies; tell whether nothing is left.
-
-        For a moment, the process that tried a lock may still have it.
-        """
-        for finding in self.content():
-            self.assertIn(
-                'left by a doctor that was killed', finding.sentence)
-            self.follow(finding.remedy)
-        return gocept.filestore.tests.doctor.all_names(self.path) == [
-            *map(self.path_in, ('cur', 'new', 'new/a', 'tmp'))]
-
-    def test_killed(self):
-        has_left = set()
-        for call in self.each('SIGKILL'):
-            if len(gocept.filestore.tests.doctor.all_names(self.path)) > 4:
-                has_left.add(call.name)
-            self.wait(self.mend)
-        self.assertLessEqual({'flock', 'unlinkat', 'renameat2'}, has_left)
-
-    def test_failing(self):
-        for call in self.each('EIO'):
-            self.assertIsNone(call.error, call)
+    def test_that_go_meanwhile(self):
+        for name in 'abc':
+            self.put('new', name)
+        entries = gocept.filestore.doctor_entry.entries(
+            self.store._layout['new'])
+        next(entries)
+        for path in self.store.list('new'):
+            os.remove(path)
+        self.assertEqual([], list(entries))

@@ -260,7 +260,7 @@ class Notification(gocept.filestore.tests.doctor.Case):
     def test_directory_that_has_gone(self):
         tmp, new = self.spaces()
         (self.path / 'new').rename(self.directory / 'elsewhere')
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         with self.assertRaises(FileNotFoundError):
             gocept.filestore.notification.delay(tmp, new)
         self.assertEqual(before, os.listdir('/proc/self/fd'))

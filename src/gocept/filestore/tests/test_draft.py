@@ -147,7 +147,7 @@ class Again(DraftCase):
     def test_refusing_leaves_no_descriptor_open(self):
         os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'a')
         self.store.list('tmp')  # holds the directory open
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         self.refuse('NotRegular', 'a', 'a')
         self.refuse('NameTaken', 'a', 'x')
         self.assertEqual(before, os.listdir('/proc/self/fd'))
@@ -236,7 +236,7 @@ class LiveWriter(DraftCase):
 
     def test_refusing_leaves_no_descriptor_open(self):
         self.store.list('tmp')  # holds the directory open
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         for mode in self.modes:
             self.refuse('DraftInUse', 'a', mode)
         self.assertEqual(before, os.listdir('/proc/self/fd'))
@@ -268,7 +268,7 @@ class LiveWriter(DraftCase):
     def test_half_a_file_is_not_copied(self):
         for space in ('new', 'cur', 'tmp'):
             self.store.list('tmp'), self.store.list(space)
-            before = os.listdir('/proc/self/fd')
+            before = self.descriptors()
             with self.assertRaises(
                     gocept.filestore.interfaces.DraftInUse) as raised:
                 self.store.copy('a', 'tmp', space)

@@ -63,9 +63,11 @@ class Case(gocept.filestore.tests.case.Case):
 
 def children():
     """Return the processes that we have started, and not waited for."""
-    return sorted(
-        number for task in pathlib.Path('/proc/self/task').iterdir()
-        for number in (task / 'children').read_text().split())
+    numbers = []
+    for task in pathlib.Path('/proc/self/task').iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread has ended
+            numbers += (task / 'children').read_text().split()
+    return sorted(numbers)
 
 
 class Odd(Exception):

@@ -606,7 +606,7 @@ class Copying(FileStoreCase):
         self.put('new', 'a')
         self.store.copy('a', 'new', 'cur')
         self.store.list('tmp')
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         self.store.copy('a', 'new', 'cur')
         self.refuse('NameTaken', self.store.copy, 'a', 'new', 'cur', False)
         self.assertEqual(before, os.listdir('/proc/self/fd'))
@@ -775,7 +775,7 @@ class Exchanged(FileStoreCase):
 
     def test_descriptors_do_not_add_up(self):
         self.use()
-        before = len(os.listdir('/proc/self/fd'))
+        before = len(self.descriptors())
         for _ in range(3):
             shutil.rmtree(self.path)
             self.store.prepare()

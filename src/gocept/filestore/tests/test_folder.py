@@ -1,4 +1,6 @@
+import gocept.filestore.folder
 import gocept.filestore.interfaces
+import gocept.filestore.tests.case
 import gocept.filestore.tests.test_intake
 import os
 import shutil
@@ -87,6 +89,17 @@ class Folder(gocept.filestore.tests.test_intake.IntakeCase):
         self.take()
         self.assertMode(0o2770, self.folder / '.filestore')
         self.assertMode(0o660, self.folder / '.filestore' / '.lock')
+
+
+@gocept.filestore.tests.case.needs_root('become somebody else')
+class Names(gocept.filestore.tests.test_intake.IntakeCase):
+
+    def test_directory_that_may_not_be_read_any_more(self):
+        space = self.store._layout['tmp']
+        (self.path / 'tmp').chmod(0o300)
+        with self.be_nobody(), self.assertRaises(PermissionError) as raised:
+            gocept.filestore.folder.names(space)
+        self.assertEqual(space.path, raised.exception.filename)
 
 
 class TwoIntakes(gocept.filestore.tests.test_intake.IntakeCase):

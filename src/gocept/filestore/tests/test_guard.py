@@ -1,5 +1,7 @@
 import gocept.filestore.guard
+import gocept.filestore.queue
 import gocept.filestore.tests.case
+import gocept.filestore.tests.test_attempt
 import os
 import pickle
 import subprocess
@@ -77,6 +79,26 @@ class Claim(GuardCase):
         claim = self.store.claim()
         self.assertEqual(2, claim.attempt)
         claim.finish()
+
+
+class Opened(gocept.filestore.tests.test_attempt.AttemptCase):
+
+    def test_just_before_it_is_moved(self):
+        self.put('new', 'a')
+        queue = gocept.filestore.queue.Queue(
+            self.layout, self.attempts, self.intents, TooLate(0))
+        self.assertIsNone(queue.claim())
+        self.assertEqual({'new': ['a']}, self.tree())
+
+
+class TooLate(gocept.filestore.guard.Guard):
+    """Sees that a file is being written when it has been moved."""
+
+    def is_whole(self, space, filename, held):
+        return True
+
+    def is_written(self, space, held):
+        return True
 
 
 class Race(GuardCase):

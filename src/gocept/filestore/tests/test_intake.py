@@ -209,7 +209,7 @@ class Take(IntakeCase):
     def test_leaves_no_descriptor(self):
         intake = self.intake()
         intake.take()
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         self.drop('a')
         (self.folder / 'link').symlink_to('a')
         self.put('new', 'b')

@@ -346,6 +346,22 @@ while not os.path.exists(os.path.join(store.path, 'cur', 'end')):
 @gocept.filestore.tests.case.needs_root('mount a file system')
 @unittest.skipUnless(gocept.filestore.tests.case.can_mount(),
                      'no file system can be mounted here')
+class FirstEvent(JournalCase):
+
+    def test_of_two_processes_at_once(self):
+        line = b'{"event": "failed", "time": "", "inode": 1}\n'
+
+        def change(lines):
+            if not lines:  # the other one comes between our look and move
+                self.put('attempts', 'a', 'theirs\n')
+            return [*lines, line]
+
+        self.layout.made('attempts')
+        self.journal._change('a', change)
+        self.assertEqual(
+            'theirs\n' + line.decode(), self.read('attempts', 'a'))
+
+
 class FullDisk(JournalCase):
 
     def setUp(self):

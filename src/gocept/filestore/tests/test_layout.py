@@ -174,6 +174,16 @@ class InTheWay(LayoutCase):
             self.in_the_way(self.place / 'new')
 
 
+class IsDirectory(LayoutCase):
+
+    def test_other_errors_are_told(self):
+        def refuse(path):
+            raise PermissionError(1, 'refused', path)
+
+        with self.assertRaises(PermissionError):
+            gocept.filestore.layout.is_directory('store', refuse)
+
+
 class DirectoryMode(LayoutCase):
 
     def test_exact_whatever_the_umask(self):

@@ -92,7 +92,7 @@ class Hold(LockCase):
         (directory / 'directory').mkdir()
         with socket.socket(socket.AF_UNIX) as server:
             server.bind(str(directory / 'socket'))
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         for name in ('link', 'pipe', 'directory', 'socket'):
             with self.no_blocking(), self.subTest(name):
                 self.assertIsNone(self.hold(name))
@@ -215,7 +215,7 @@ class Wait(LockCase):
 
     def test_leaves_no_descriptor(self):
         other = self.hold()
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         self.wait(lambda seconds: other.release()).release()
         self.assertEqual(len(before) - 1, len(os.listdir('/proc/self/fd')))
 

@@ -16,6 +16,7 @@ import gocept.filestore.retry
 import gocept.filestore.tests.case
 import gocept.filestore.tests.disk
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -43,6 +44,19 @@ with store.create(%r) as file:
     file.write(%r)
 store.move(%r, 'tmp', 'new')
 """
+
+TRANSACTION = """
+import gocept.filestore.datamanager, transaction
+manager = transaction.TransactionManager()
+files = gocept.filestore.datamanager.TransactionalFileStore(store, manager)
+for name in 'bcd':
+    with files.publish(name) as file:
+        _ = file.write(%r)
+for claim in [files.claim(), files.claim()]:
+    files.finish(claim)
+manager.commit()
+"""
+NOTHING, ALL = (set(), set()), ({'b', 'c', 'd'}, {'a', 'x'})
 
 
 class Promise:
@@ -114,6 +128,14 @@ class Work:
         self.publish('d')
         self.do('claim = store.claim()')
 
+    def go_together(self):
+        """Finish two files, and publish three, in a transaction."""
+        self.publish('a')
+        self.publish('x')
+        text = content()
+        self.do(TRANSACTION % text, [text])
+        self.disturb()
+
     def go_wrong(self):
         older = self.publish('b')
         newer = self.publish('b', *older)
@@ -162,7 +184,7 @@ class PowerCase:
         self.mount.mkdir()
         gocept.filestore.tests.disk.make(self.base, self.kind)
 
-    def work(self, variant, **options):
+    def work(self, variant, go=Work.go, **options):
         """Return the record of the disk, and the promises."""
         gocept.filestore.tests.disk.copy(self.base, self.image)
         with (gocept.filestore.tests.disk.recorded(self.image, self.disk)
@@ -173,7 +195,7 @@ class PowerCase:
             try:
                 child.run(START % variant)
                 work = Work(child, record, self.mount / 'neighbour')
-                work.go()
+                go(work)
             finally:
                 child.kill()
             return record[:], work.promises
@@ -203,6 +225,52 @@ class PowerCase:
         for variant in ('plain', 'by_link'):
             for promised in self.cuts(*self.work(variant), CUTS):
                 self.see(promised)
+
+    def test_transaction_is_all_or_nothing(self):
+        commits = itertools.cycle([True, False])
+        seen = set()
+        for variant in ('plain', 'by_link'):
+            record, promises = self.work(variant, Work.go_together)
+            published, committed = promises[:2], promises[2]
+            for promised in self.cuts(record, promises, CUTS):
+                outcome, commit = self.settle(commits)
+                self.assertIn(outcome, (NOTHING, ALL))
+                if commit is not None:
+                    self.assertEqual(ALL if commit else NOTHING, outcome)
+                if committed.text in promised:
+                    self.assertEqual(ALL, outcome)
+                for promise in published:
+                    if promise.text in promised:
+                        self.assertIn(promise.text, self.contents(
+                            'new', 'work', 'cur'))
+                self.assertEqual([], [
+                    text for text in self.contents('new', 'work', 'cur')
+                    if not is_whole(text)])
+                seen.add(len(outcome[0]))
+        self.assertEqual({0, 3}, seen)
+
+    def test_transaction_without_a_sync_is_lost(self):
+        # So we can see what is to be seen.
+        lost = set()
+        record, promises = self.work(
+            'plain', Work.go_together, durable=False)
+        for promised in self.cuts(record, promises, min(20, len(record))):
+            lost |= promised - self.contents('new', 'work', 'cur')
+        self.assertNotEqual(set(), lost)
+
+    def settle(self, commits):
+        """Settle what was left; return the outcome, and what was in doubt."""
+        store = gocept.filestore.filestore.FileStore(
+            self.path, prepare=True, **OPTIONS)
+        commit = None
+        if any(not intent['decided'] for intent in store.status()['intents']):
+            commit = next(commits)
+            store.settle(commit)
+        with store.batch():
+            pass
+        return ({name for name in os.listdir(self.path / 'new')
+                 if name in 'bcd'},
+                set(os.listdir(self.path / 'cur'))), commit
 
     def see(self, promised):
         found = self.contents('new', 'work', 'cur', 'failed')

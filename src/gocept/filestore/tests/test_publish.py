@@ -53,7 +53,7 @@ class Publish(PublishCase):
 
     def test_what_is_no_mode_leaves_nothing_behind(self):
         for mode in ('wx', 'wq', 'rw', 'wa', 'wbt', 'w++', 'ww'):
-            before = len(os.listdir('/proc/self/fd'))
+            before = len(self.descriptors())
             with self.assertRaises(ValueError) as raised:
                 self.publish('a', mode)
             raised.exception.__traceback__ = None
@@ -106,7 +106,7 @@ class Publish(PublishCase):
 
     def test_leaves_no_descriptor_open(self):
         self.publish('a')
-        before = len(os.listdir('/proc/self/fd'))
+        before = len(self.descriptors())
         self.publish('b')
         with self.assertRaises(FileExistsError):
             self.publish('a')

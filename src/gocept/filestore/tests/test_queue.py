@@ -214,7 +214,7 @@ class Forbidden(QueueCase):
         for number in range(50):
             self.put('new', str(number)).chmod(0o666)
         (self.path / 'work').chmod(0o755)
-        before = len(os.listdir('/proc/self/fd'))
+        before = len(self.descriptors())
         with self.be_nobody():
             with self.assertRaises(PermissionError) as raised:
                 self.store.claim()

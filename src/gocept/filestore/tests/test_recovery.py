@@ -24,7 +24,7 @@ class RecoveryCase(gocept.filestore.tests.test_attempt.AttemptCase):
         super().setUp()
         self.elapsed = 0
         self.recovery = gocept.filestore.recovery.Recovery(
-            self.layout, self.attempts, now=lambda: self.elapsed,
+            self.layout, self.attempts, self.intents, now=lambda: self.elapsed,
             clock=lambda: self.clock)
 
     def take(self, most=None):
@@ -240,7 +240,8 @@ class Many(RecoveryCase):
         attempts = Noting(
             self.layout, self.drafts, self.policy, lambda: self.clock)
         recovery = gocept.filestore.recovery.Recovery(
-            self.layout, attempts, now=self.passing, clock=lambda: self.clock)
+            self.layout, attempts, self.intents, now=self.passing,
+            clock=lambda: self.clock)
         for count in (100, 200, 250):
             begin = self.elapsed
             self.assertIsNone(recovery.claim(self.fail, [], 100))
@@ -262,7 +263,7 @@ class Many(RecoveryCase):
         attempts = Noting(
             self.layout, self.drafts, self.policy, lambda: self.clock)
         recovery = gocept.filestore.recovery.Recovery(
-            self.layout, attempts, now=lambda: self.elapsed,
+            self.layout, attempts, self.intents, now=lambda: self.elapsed,
             clock=lambda: self.clock)
         for name in 'abc':
             self.wait_for(name)
@@ -275,6 +276,15 @@ class Many(RecoveryCase):
             os.rename(self.path / source / 'b', self.path / target / 'b')
         self.assertIsNone(recovery.claim(self.fail, []))
         self.assertEqual(['a', 'b', 'c', 'b'], attempts.asked)
+
+    def test_sync_that_has_failed_is_told_at_once(self):
+        for name in 'ab':
+            self.put('work', name)
+        attempts = Failing(self.layout, self.drafts, self.policy)
+        recovery = gocept.filestore.recovery.Recovery(
+            self.layout, attempts, self.intents)
+        with self.assertRaises(gocept.filestore.interfaces.NotSynced):
+            recovery.claim(self.fail, [])
 
     def wait(self, name):
         """The same as `wait_for`, a little faster."""
@@ -315,7 +325,7 @@ class Many(RecoveryCase):
     def test_listing_takes_a_small_share_of_the_time(self):
         self.wait('a')
         recovery = gocept.filestore.recovery.Recovery(
-            self.layout, self.attempts, now=self.passing,
+            self.layout, self.attempts, self.intents, now=self.passing,
             clock=lambda: self.clock)
         begin = self.elapsed
         recovery.claim(self.fail, [])
@@ -362,6 +372,13 @@ class Noting(gocept.filestore.attempt.Attempts):
     def history(self, filename, inode):
         self.asked.append(filename)
         return super().history(filename, inode)
+
+
+class Failing(gocept.filestore.attempt.Attempts):
+    """Has a disk that keeps nothing."""
+
+    def history(self, filename, inode):
+        raise gocept.filestore.interfaces.NotSynced(5, 'failing')
 
 
 # How often `work` is listed, and attempts files are opened, by each claim.
@@ -585,11 +602,13 @@ class Anew(RecoveryCase):
         path = self.path / 'work' / 'a'
         inode = os.stat(path).st_ino
         path.unlink()
-        for number in range(100):
-            if os.stat(self.put('new', 'a')).st_ino == inode:
-                return self.check_attempt(1)
-            os.rename(self.path / 'new' / 'a', self.directory / str(number))
-        self.skipTest('this file system does not use an inode again')
+        paths = [self.put('new', str(number)) for number in range(100)]
+        same = [path for path in paths if os.stat(path).st_ino == inode]
+        same or self.skipTest('this file system does not use an inode again')
+        os.rename(same[0], self.path / 'new' / 'a')
+        for path in paths:
+            path.unlink(missing_ok=True)
+        self.check_attempt(1)
 
     def test_attempts_were_removed_by_hand(self):
         self.fail_twice()
@@ -606,7 +625,8 @@ class Anew(RecoveryCase):
         child.run('store.claim().finish(keep=False)')
         self.store.claim().fail(NO_PAPER)
         self.store.retry('b')
-        child.run('while not store._queue._recovery.is_time():\n'
+        child.run('import time\n'
+                  'while time.monotonic() < store._queue._look_at:\n'
                   '    pass')  # within a tenth of a second
         self.assertEqual(
             1, child.run('claim = store.claim(); answer = claim.attempt'))

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import gocept.filestore.run
 import gocept.filestore.tests.command
@@ -500,6 +501,25 @@ class Class(RunCase):
             runner.run()
         self.assertEqual(threads, threading.active_count())
         self.assertEqual({'new': ['a']}, self.tree())
+
+
+    def test_no_descriptors_are_left(self):
+        self.publish('a')
+        error = self.child().run(
+            'import gocept.filestore.run, os, resource\n'
+            'runner = gocept.filestore.run.Runner(store, ["true"])\n'
+            'claim = store.claim()\n'
+            'limits = resource.getrlimit(resource.RLIMIT_NOFILE)\n'
+            'last = os.dup(0)\n'
+            'os.close(last)\n'
+            'resource.setrlimit(\n'
+            '    resource.RLIMIT_NOFILE, (last + 1, limits[1]))\n'
+            'try:\n'
+            '    runner._process(claim)\n'
+            'except OSError as error:\n'
+            '    answer = error.errno, error.filename')
+        self.assertEqual(
+            (errno.EMFILE, os.path.join(self.path, 'work', 'a')), error)
 
 
 def unlocked(path):

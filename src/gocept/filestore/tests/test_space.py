@@ -130,7 +130,7 @@ class Listing(SpaceCase):
     def test_abandoned_listing_closes_its_descriptors(self):
         for name in 'abc':
             self.put('new', name)
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         entries = self.space.entries()
         next(entries)
         entries.close()
@@ -172,7 +172,7 @@ class Opening(SpaceCase):
 
     def refuse(self, flags):
         gc.collect()  # what other tests have left
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         for name in self.special:
             with self.no_blocking(), self.subTest(name=name, flags=flags):
                 reason = self.assertRaisesOf(

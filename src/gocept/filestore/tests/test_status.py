@@ -206,7 +206,7 @@ class Claims(StatusCase):
         self.put('new', 'a')
         self.kill_worker()
         self.status()
-        before = os.listdir('/proc/self/fd')
+        before = self.descriptors()
         self.status()
         self.assertEqual(before, os.listdir('/proc/self/fd'))
 

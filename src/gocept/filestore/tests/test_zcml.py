@@ -71,7 +71,7 @@ class Store(Case):
         # The handler's defaults count, the schema's are for the reader.
         defaults = dict(zip(
             ('name', 'durable', 'prepare', 'file_mode', 'directory_mode',
-             'retry_policy', 'quiet'),
+             'retry_policy', 'quiet', 'in_doubt'),
             gocept.filestore.zcml.store.__defaults__, strict=True))
         fields = zope.schema.getFields(gocept.filestore.zcml.IStoreDirective)
         self.assertEqual({**defaults, 'path': None}, {
@@ -133,6 +133,16 @@ class Store(Case):
 
     def test_quiet(self):
         self.assertEqual(1.5, self.loaded('path="a" quiet="1.5"').quiet)
+
+    def test_in_doubt(self):
+        for policy in ('commit', 'abort'):
+            self.assertEqual(policy, self.loaded(
+                'path="a" in_doubt="%s"' % policy).in_doubt)
+
+    def test_bad_in_doubt(self):
+        with self.assertRaises(Exception) as error:
+            self.load('<filestore:store path="a" in_doubt="perhaps" />')
+        self.assertIn('in_doubt', str(error.exception))
 
     def test_bad_quiet(self):
         for value in ('-1', 'long'):

@@ -1,0 +1,142 @@
+import gocept.filestore.deed
+import gocept.filestore.draft
+import gocept.filestore.interfaces
+import gocept.filestore.name
+import gocept.filestore.part
+import os
+import zope.interface
+
+
+SPACES = ('new', 'cur', 'failed')  # from which files may be removed
+
+
+@zope.interface.implementer(gocept.filestore.interfaces.IBatch)
+class Batch:
+    """What is to happen together, and the files that it is about."""
+
+    def __init__(self, layout, drafts, attempts, intents, two_phase=False):
+        self._layout = layout
+        self._drafts = drafts
+        self._attempts = attempts
+        self._intents = intents
+        self._two_phase = two_phase
+        self._parts = {}  # in their order
+        self._intent = None
+        self._is_over = False
+        self._process = os.getpid()
+
+    def __enter__(self):
+        self._check()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if not self._is_ours():
+            return  # a forked child; this is for its parent to do
+        try:
+            if kind is None:
+                self.vote()
+                self.commit()
+        finally:
+            self.abort()
+
+    def publish(self, filename=None, mode='w', replace=False, encoding=None,
+                errors=None, newline=None):
+        self._check()
+        text = gocept.filestore.draft.text_options(
+            mode, encoding, errors, newline)
+        if filename is not None:
+            filename = self._checked(filename)
+        return gocept.filestore.part.Publishing(
+            self._check, self._add, self._layout, self._drafts, filename,
+            mode, replace, text)
+
+    def finish(self, claim, keep=True):
+        self._check()
+        self._add(gocept.filestore.part.Finishing(self._layout, claim, keep))
+
+    def remove(self, filename, space):
+        self._check()
+        if space not in SPACES:
+            raise gocept.filestore.interfaces.InvalidSpace(
+                space, self._layout.path,
+                'the spaces for this are %s' % ', '.join(SPACES))
+        self._add(gocept.filestore.part.Removing(
+            self._layout, self._checked(gocept.filestore.name.bare(filename)),
+            space))
+
+    def _checked(self, filename):
+        return gocept.filestore.name.check(filename, self._layout.path)
+
+    def _add(self, part):
+        """Let a part happen with the others, unless it is one of them."""
+        self._check(part.filename)
+        if part.key in self._parts:
+            raise part.twice()
+        self._parts[part.key] = part
+
+    def savepoint(self):
+        self._check()
+        return len(self._parts)
+
+    def rollback(self, savepoint):
+        self._check()
+        self._undo(savepoint)
+
+    def _undo(self, start=0):
+        for key in reversed(list(self._parts)[start:]):
+            self._parts.pop(key).undo()
+
+    def vote(self):
+        self._check()
+        parts = self._parts.values()
+        if not parts:
+            return
+        for part in parts:
+            part.prepare()
+        for part in parts:
+            part.sync()
+        self._layout['tmp'].sync()
+        self._intent = self._intents.write(
+            [part.deed for part in parts], self._two_phase)
+        taken = self._intents.published(but=self._intent.filename)
+        for part in parts:
+            part.check(taken)
+
+    def commit(self):
+        self._check_ours()
+        if self._is_over or self._parts and not self._intent:
+            raise self._settled('only what was voted on can be committed')
+        self._is_over = True
+        if self._parts:
+            self._carry_out()
+
+    def _carry_out(self):
+        with self._intent as intent:
+            intent.mark()
+            if gocept.filestore.deed.carry_out(
+                    intent.deeds, self._layout, self._attempts):
+                intent.remove()
+
+    def abort(self):
+        if self._is_over or not self._is_ours():
+            return
+        self._is_over = True
+        if self._intent:
+            self._intent.remove()
+        self._undo()
+
+    def _is_ours(self):
+        return self._process == os.getpid()
+
+    def _check_ours(self):
+        if not self._is_ours():
+            raise self._settled('this batch belongs to another process')
+
+    def _check(self, filename=None):
+        self._check_ours()
+        if self._is_over or self._intent:
+            raise self._settled('this batch has come to its end', filename)
+
+    def _settled(self, reason, filename=None):
+        return gocept.filestore.interfaces.Settled(
+            filename, self._layout.path, reason)

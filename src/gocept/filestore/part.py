@@ -1,0 +1,185 @@
+"""What a batch consists of, as long as it can be given up."""
+import gocept.filestore.deed
+import gocept.filestore.interfaces
+import gocept.filestore.lock
+import gocept.filestore.move
+import gocept.filestore.publish
+import gocept.filestore.space
+import os
+
+
+class Publishing(gocept.filestore.publish.Publication):
+    """A draft that becomes visible with its batch."""
+
+    def __init__(self, check, add, *args):
+        super().__init__(*args)
+        self._check = check
+        self._add = add
+
+    def __enter__(self):
+        self._check(self.filename)
+        self.deed = gocept.filestore.deed.Publish(
+            self.filename, self._draft, self._replace)
+        return super().__enter__()
+
+    def _publish(self):
+        if not self.file.closed:
+            self.file.flush()
+            start_writing(self.file.fileno(), self._tmp.durable)
+        self.file.close()
+        self._add(self)
+
+    @property
+    def key(self):
+        return 'publish', self.filename
+
+    def twice(self):
+        return self._taken('it is published twice in this batch')
+
+    def prepare(self):
+        """It is complete since its block was left."""
+
+    def sync(self):
+        self._tmp.sync_file(self._draft)
+
+    def check(self, taken):
+        """Look for what might keep it from `new`; its intent is written.
+
+        Who cleans `tmp` locks a draft before it asks for intents. So a draft
+        that we can lock now will not be removed by anybody.
+        """
+        self._check_draft()
+        new = self._layout['new']
+        new.check(self.filename)
+        if self._replace:
+            return
+        if new.has_file(self.filename):
+            raise self._taken('there is one in %r' % new.name)
+        if self.filename in taken:
+            raise self._taken('another batch is about to publish one')
+
+    def _check_draft(self):
+        held = gocept.filestore.lock.hold(self._tmp, self._draft)
+        if held is None:
+            raise gocept.filestore.interfaces.NoSuchFile(
+                self.filename, self._layout.path,
+                'its draft has gone from %r' % self._tmp.name)
+        held.release()
+
+    def undo(self):
+        self._discard()
+
+    def _taken(self, reason):
+        return gocept.filestore.interfaces.NameTaken(
+            self.filename, self._layout.path, reason)
+
+
+class Finishing:
+    """A claim that is settled with its batch."""
+
+    def __init__(self, layout, claim, keep):
+        self._layout = layout
+        self._claim = claim
+        self.filename = claim.filename
+        with gocept.filestore.space.Naming(claim.path):
+            status = os.fstat(claim.fileno())
+        if not self._is_there(status):
+            raise gocept.filestore.interfaces.ForeignClaim(
+                self.filename, layout.path, 'it was not claimed from here')
+        self._status = status
+        self.deed = gocept.filestore.deed.Finish(
+            self.filename, status.st_ino, status.st_mtime_ns, keep)
+        self.deed.claim = claim
+
+    @property
+    def key(self):
+        return 'finish', self.deed.inode
+
+    def twice(self):
+        return gocept.filestore.interfaces.Settled(
+            self.filename, self._layout.path,
+            'this claim is finished twice in this batch')
+
+    def prepare(self):
+        self._claim.fileno()  # raises an error if it was settled
+        if self.deed.keep:
+            self._layout['cur']
+        if not self._is_there(self._status):
+            raise self._layout['work'].no_such_file(self.filename)
+
+    def _is_there(self, status):
+        work = self._layout.get('work')
+        return work and gocept.filestore.move.is_at(
+            work.descriptor, self.filename, status)
+
+    def sync(self):
+        """Nothing was written."""
+
+    def check(self, taken):
+        """It is ours, so there is nobody whom we could be in the way of."""
+
+    def undo(self):
+        """It is still up to who has claimed it."""
+
+
+class Removing:
+    """A file that goes with its batch, locked from the vote on."""
+
+    deed = None
+
+    def __init__(self, layout, filename, space):
+        self._layout = layout
+        self.filename = filename
+        self._space = space
+        self._check()
+
+    @property
+    def key(self):
+        return 'remove', self._space, self.filename
+
+    def twice(self):
+        return self._none('it is removed twice in this batch')
+
+    def prepare(self):
+        held = gocept.filestore.lock.hold(self._check(), self.filename)
+        if held is None:
+            raise self._none(
+                'another process is taking it from %r' % self._space)
+        self.deed = gocept.filestore.deed.Remove(
+            self.filename, self._space, held.status.st_ino,
+            held.status.st_mtime_ns)
+        self.deed.held = held
+
+    def _check(self):
+        """Return the space in which the file is."""
+        space = self._layout.get(self._space)
+        if not space:
+            raise self._none('there is none in %r' % self._space)
+        space.check(self.filename)
+        if not space.has_file(self.filename):
+            raise space.no_such_file(self.filename)
+        return space
+
+    def sync(self):
+        """Nothing was written."""
+
+    def check(self, taken):
+        """Nobody who asks for its lock takes it from us."""
+
+    def undo(self):
+        if self.deed:
+            self.deed.held.release()
+
+    def _none(self, reason):
+        return gocept.filestore.interfaces.NoSuchFile(
+            self.filename, self._layout.path, reason)
+
+
+def start_writing(descriptor, durable):
+    """Let the disk begin with a file while we go on with the next one.
+
+    A thousand files that are synced one after the other take eight times as
+    long if each of them begins only then (measured on ext4).
+    """
+    if durable and hasattr(os, 'posix_fadvise'):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
