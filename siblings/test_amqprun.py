@@ -5,6 +5,8 @@ import gocept.amqprun.interfaces
 import gocept.amqprun.readfiles
 import gocept.amqprun.testing
 import gocept.filestore
+import gocept.filestore.datamanager
+import gocept.filestore.interfaces
 import logging
 import os
 import pathlib
@@ -32,6 +34,8 @@ class StoreMixin:
         self.store = gocept.filestore.FileStore(
             str(self.path), durable=False)
         self.store.prepare()
+        self.transactional = (
+            gocept.filestore.datamanager.TransactionalFileStore(self.store))
 
     def reader(self):
         return gocept.amqprun.readfiles.FileStoreReader(
@@ -55,8 +59,26 @@ class StoreMixin:
             reader.session.mark_done(path)
         transaction.abort()
 
+    def fill_with_question(self):
+        with self.store.publish('question.xml') as f:
+            f.write('question')
+
+    def answer(self, reader):
+        """Begin a transaction that sends a file and publishes another."""
+        transaction.begin()
+        path, = self.store.list('new')
+        reader.send(path)
+        reader.session.mark_done(path)
+        with self.transactional.publish('answer.xml') as f:
+            f.write('answer')
+
     def names(self, space):
         return [os.path.basename(path) for path in self.store.list(space)]
+
+    def files(self):
+        """Return where in the store there is a file, whatever it is."""
+        return sorted(str(path.relative_to(self.path))
+                      for path in self.path.rglob('*') if path.is_file())
 
 
 @zope.interface.implementer(gocept.amqprun.interfaces.ISender)
@@ -147,6 +169,37 @@ class Reader(StoreMixin, unittest.TestCase):
         reader.scan()
         self.assertEqual(sorted(files), self.names('cur'))
 
+    def test_a_file_is_published_in_the_transaction_that_sends_another(self):
+        self.register(Record())
+        self.fill_with_question()
+        self.answer(self.reader())
+        self.assertEqual(['question.xml'], self.names('new'))
+        transaction.commit()
+        self.assertEqual(
+            ['cur/question.xml', 'new/answer.xml'], self.files())
+
+    def test_after_an_abort_one_is_in_new_and_the_other_is_nowhere(self):
+        self.register(Record())
+        self.fill_with_question()
+        reader = self.reader()
+        self.answer(reader)
+        transaction.abort()
+        self.assertEqual(['new/question.xml'], self.files())
+        self.answer(reader)
+        transaction.commit()
+        self.assertEqual(
+            ['cur/question.xml', 'new/answer.xml'], self.files())
+
+    def test_after_a_failed_commit_the_other_one_is_nowhere(self):
+        self.register(Record())
+        self.fill_with_question()
+        self.answer(self.reader())
+        transaction.get().join(Refusal())
+        with self.assertRaises(RuntimeError):
+            transaction.commit()
+        transaction.abort()
+        self.assertEqual(['new/question.xml'], self.files())
+
     def test_what_is_no_file_of_the_store_is_not_sent(self):
         record = self.register(Record())
         (self.path / 'tmp' / 'draft.xml').write_text('draft')
@@ -182,6 +235,19 @@ class Broker(StoreMixin, gocept.amqprun.testing.MainTestCase):
     def receive_all(self):
         return list(iter(self.receive, None))
 
+    def test_if_our_vote_fails_nothing_arrives(self):
+        self.connect()
+        self.fill_with_question()
+        self.answer(self.reader())
+        with self.store.publish('answer.xml') as f:
+            f.write('somebody was faster')
+        with self.assertRaises(gocept.filestore.interfaces.NameTaken):
+            transaction.commit()
+        transaction.abort()
+        self.assertEqual(
+            ['new/answer.xml', 'new/question.xml'], self.files())
+        self.assertEqual([], self.receive_all())
+
     def test_files_from_everywhere_arrive_whole_and_lie_in_cur(self):
         self.connect()
         files = self.fill()
@@ -200,6 +266,47 @@ class Broker(StoreMixin, gocept.amqprun.testing.MainTestCase):
         reader.scan()
         self.assertEqual(sorted(files.items()), self.receive_all())
         self.assertEqual(sorted(files), self.names('cur'))
+
+    def test_a_file_is_published_and_a_message_arrives_with_the_commit(self):
+        self.connect()
+        self.fill_with_question()
+        self.answer(self.reader())
+        self.assertEqual([], self.receive_all())
+        transaction.commit()
+        self.assertEqual([('question.xml', 'question')], self.receive_all())
+        self.assertEqual(
+            ['cur/question.xml', 'new/answer.xml'], self.files())
+
+    def test_after_an_abort_no_file_is_published_and_nothing_arrives(self):
+        self.connect()
+        self.fill_with_question()
+        self.answer(self.reader())
+        transaction.abort()
+        self.assertEqual([], self.receive_all())
+        self.assertEqual(['new/question.xml'], self.files())
+
+    def test_a_claimed_file_is_sent_and_done_with_the_commit(self):
+        self.connect()
+        self.fill_with_question()
+        self.claim_and_send()
+        self.assertEqual(['work/question.xml'], self.files())
+        self.assertEqual([], self.receive_all())
+        transaction.commit()
+        self.assertEqual(['cur/question.xml'], self.files())
+        self.assertEqual([('question.xml', 'question')], self.receive_all())
+
+    def test_after_an_abort_a_claimed_file_waits_and_nothing_arrives(self):
+        self.connect()
+        self.fill_with_question()
+        self.claim_and_send()
+        transaction.abort()
+        self.assertEqual(['new/question.xml'], self.files())
+        self.assertEqual([], self.receive_all())
+
+    def claim_and_send(self):
+        transaction.begin()
+        with self.transactional.claim() as claim:
+            self.reader().send(claim.path)
 
     def test_without_its_connection_files_stay_in_new(self):
         server = self.connect()

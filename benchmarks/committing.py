@@ -1,0 +1,127 @@
+"""Publish files in one of several ways, or join transactions.
+
+Prints what was measured as JSON.
+"""
+import gocept.filestore
+import gocept.filestore.datamanager
+import json
+import os
+import pathlib
+import re
+import sys
+import transaction
+import work
+
+
+MEBIBYTE = 1 << 20  # bytes
+PIECE = 1 << 16     # bytes
+NAME = 'file.dat'
+
+
+def publish(store, way, files, size):
+    """Return the seconds in which files are published."""
+    documents = work.make_documents(files, size)
+    work.settle(store.path)
+    seconds, _ = work.timed(WAYS[way], store, documents)
+    work.check(documents, map(read, store.list('new')))
+    return seconds
+
+
+def write(publisher, documents):
+    for name, data in documents:
+        with publisher.publish(name, 'wb') as file:
+            file.write(data)
+
+
+def write_in_transaction(store, documents):
+    with transaction.manager:
+        write(joinable(store), documents)
+
+
+def write_in_batch(store, documents):
+    with store.batch() as batch:
+        write(batch, documents)
+
+
+def call(store, documents):
+    """Make the plain system calls that the work cannot do without."""
+    for name, data in documents:
+        descriptor = os.open(f'{store.path}/tmp/{name}',
+                             os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        os.write(descriptor, data)
+        os.close(descriptor)
+    for name, _ in documents:
+        work.settle(f'{store.path}/tmp/{name}')
+    for name, _ in documents:
+        os.rename(f'{store.path}/tmp/{name}', f'{store.path}/new/{name}')
+    work.settle(f'{store.path}/new')
+
+
+WAYS = {'one by one': write, 'one transaction': write_in_transaction,
+        'one batch': write_in_batch, 'straight-line calls': call}
+
+
+def joinable(store):
+    return gocept.filestore.datamanager.TransactionalFileStore(store)
+
+
+def read(path):
+    with open(path, 'rb') as file:
+        return file.read()
+
+
+def join(store, joined, transactions):
+    """Return the seconds of transactions in which nothing is done."""
+    phase = commit_joined if joined else commit
+    seconds, _ = work.timed(phase, joinable(store), transactions)
+    return seconds
+
+
+def commit(store, transactions):
+    for _ in range(transactions):
+        transaction.begin()
+        transaction.commit()
+
+
+def commit_joined(store, transactions):
+    """Each verb joins first, but then does something that takes longer."""
+    for _ in range(transactions):
+        transaction.begin()
+        store._joined()
+        transaction.commit()
+
+
+def peak(store, mebibytes):
+    """Return the most memory that publishing a file took, in bytes."""
+    piece = os.urandom(PIECE)
+    with transaction.manager:
+        with joinable(store).publish(NAME, 'wb') as file:
+            for _ in range(mebibytes * MEBIBYTE // PIECE):
+                file.write(piece)
+    check_size(store, mebibytes * MEBIBYTE)
+    return most_memory()
+
+
+def check_size(store, size):
+    if os.path.getsize(f'{store.path}/new/{NAME}') != size:
+        sys.exit('The file is not of the size that was published.')
+
+
+def most_memory():
+    """Return the peak of this process, in bytes.
+
+    That of getrusage(2) is never below the peak of who has started it.
+    """
+    status = pathlib.Path('/proc/self/status').read_text()
+    return 1024 * int(re.search(r'VmHWM:\s+(\d+) kB', status)[1])
+
+
+def main(verb, path, **task):
+    store = gocept.filestore.FileStore(path)
+    store.prepare()
+    print(json.dumps(verb(store, **task)))
+
+
+if __name__ == '__main__':
+    main({'publish': publish, 'join': join, 'peak': peak}[sys.argv[1]],
+         **json.loads(sys.argv[2]))

@@ -1,0 +1,142 @@
+"""Publish in transactions: how fast, and at which cost.
+
+Prints tables; README.txt tells how to read them.
+"""
+import argparse
+import comparison
+import environment
+import handoff
+import place
+import random
+import report
+import statistics
+import waiting
+
+
+SIZE = 4096         # bytes
+SMALL, LARGE = 1, 256  # MiB
+MEBIBYTE = 1 << 20  # bytes
+LEAST_GAIN = 3
+MOST_COST = 20      # microseconds
+MOST_GROWTH = 1     # MiB
+
+
+class Publishing(comparison.Comparison):
+    """Many files, one by one and all together."""
+
+    verb = 'publish'
+    ALONE, OURS, BATCH, BASE = (
+        'one by one', 'one transaction', 'one batch', 'straight-line calls')
+
+    def get_tasks(self):
+        return {way: {'way': way, 'files': self.options.files, 'size': SIZE}
+                for way in (self.ALONE, self.OURS, self.BATCH, self.BASE)}
+
+    def table(self):
+        yield waiting.line('publish', (
+            'microseconds/file', 'one by one', 'straight-line'))
+        for name in self.answers:
+            yield waiting.line(name, (
+                f'{1e6 * self.median(name) / self.options.files:.1f}',
+                *(report.with_quartiles(self.ratios(base, name))
+                  for base in (self.ALONE, self.BASE))))
+
+    def target(self):
+        if self.where.file_system == 'tmpfs':
+            return 'Not decided: fsync does nothing on a tmpfs.'
+        gain = statistics.median(self.ratios(self.ALONE, self.OURS))
+        return (f'{report.verdict(gain >= LEAST_GAIN)}: one transaction is '
+                f'{gain:.2f} times as fast as one by one;\n    to reach: '
+                f'{LEAST_GAIN}')
+
+
+class Joining(comparison.Comparison):
+    """Transactions in which nothing is done."""
+
+    verb = 'join'
+    BASE, OURS = 'nothing joined', 'store joined'
+
+    def get_tasks(self):
+        return {name: {'joined': name == self.OURS,
+                       'transactions': self.options.transactions}
+                for name in (self.BASE, self.OURS)}
+
+    def table(self):
+        yield waiting.line('empty transaction', ('microseconds',))
+        for name, seconds in self.answers.items():
+            yield self.line(name, seconds)
+        yield self.line('difference', self.costs())
+
+    def line(self, name, seconds):
+        return waiting.line(name, (report.with_quartiles(
+            list(map(self.per_transaction, seconds))),))
+
+    def costs(self):
+        return self.differences(self.OURS, self.BASE)
+
+    def per_transaction(self, seconds):
+        return 1e6 * seconds / self.options.transactions
+
+    def target(self):
+        cost = self.per_transaction(statistics.median(self.costs()))
+        return (f'{report.verdict(cost < MOST_COST)}: to join and do nothing '
+                f'costs {cost:.1f} microseconds;\n    to stay below: '
+                f'{MOST_COST}')
+
+
+class Memory(comparison.Comparison):
+    """A small file and a large one."""
+
+    verb = 'peak'
+
+    def get_tasks(self):
+        return {number: {'mebibytes': number} for number in (SMALL, LARGE)}
+
+    def table(self):
+        yield waiting.line('peak of memory', ('MiB', f'{SMALL} MiB'))
+        for number in self.answers:
+            yield waiting.line(f'file of {number} MiB', (
+                f'{self.median(number) / MEBIBYTE:.2f}',
+                report.with_quartiles(self.ratios(number, SMALL))))
+
+    def target(self):
+        growth, least, most = (
+            function(self.differences(LARGE, SMALL)) / MEBIBYTE
+            for function in (statistics.median, min, max))
+        return (f'{report.verdict(growth < MOST_GROWTH)}: {LARGE} MiB take '
+                f'{growth:z.2f} MiB more than {SMALL} ({least:z.2f} '
+                f'to {most:z.2f});\n    to stay below: {MOST_GROWTH}')
+
+
+def parse_options():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('--rounds', type=handoff.between(2, 99), default=9, help='how often')
+    add('--files', type=handoff.between(10, 20000), default=1000,
+        help='in one transaction')
+    add('--transactions', type=handoff.between(10, 999999), default=20000,
+        help='in which nothing is done')
+    add('--seed', type=int, default=random.randrange(10**6),
+        help='of the random order')
+    add('--directory', default=str(environment.HERE),
+        help='on the disk for the runs')
+    return parser.parse_args()
+
+
+def main():
+    options = parse_options()
+    environment.get_python('2.0')
+    where = place.Place(options.directory, durable=True)
+    print(f'{options.rounds} rounds of {options.files} files of {SIZE} bytes, '
+          f'{options.transactions} empty\ntransactions, seed {options.seed}'
+          f'\n\n{where.title}\n', flush=True)
+    for kind in (Publishing, Joining, Memory):
+        contest = kind(where, options)
+        contest.run()
+        print(contest, end='\n\n', flush=True)
+
+
+if __name__ == '__main__':
+    main()
