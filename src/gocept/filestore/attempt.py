@@ -47,12 +47,17 @@ class Attempts:
             yield from gocept.filestore.name.cut_short(
                 filename, self._journal.names())
 
-    def begin(self, filename, inode):
+    def begin(self, filename, status):
         """Return the number of the attempt that begins with a file of `new`.
 
-        One that has failed was put back by hand.
+        One that has failed was put back by hand. One that was written after
+        all that is written down has the inode of an older one.
         """
+        inode = status.st_ino
         history = self.history(filename, inode)
+        if history.is_older_than(status.st_mtime):
+            self.forget(filename, inode)
+            return 1
         if history.is_waiting or history.is_given_up:
             self.put_back(filename, inode)
             return 1

@@ -1,4 +1,3 @@
-import gocept.filestore.deed
 import gocept.filestore.draft
 import gocept.filestore.interfaces
 import gocept.filestore.name
@@ -61,8 +60,8 @@ class Batch:
                 space, self._layout.path,
                 'the spaces for this are %s' % ', '.join(SPACES))
         self._add(gocept.filestore.part.Removing(
-            self._layout, self._checked(gocept.filestore.name.bare(filename)),
-            space))
+            self._layout, self._attempts,
+            self._checked(gocept.filestore.name.bare(filename)), space))
 
     def _checked(self, filename):
         return gocept.filestore.name.check(filename, self._layout.path)
@@ -93,8 +92,6 @@ class Batch:
             return
         for part in parts:
             part.prepare()
-        for part in parts:
-            part.sync()
         self._layout['tmp'].sync()
         self._intent = self._intents.write(
             [part.deed for part in parts], self._two_phase)
@@ -106,24 +103,36 @@ class Batch:
         self._check_ours()
         if self._is_over or self._parts and not self._intent:
             raise self._settled('only what was voted on can be committed')
-        self._is_over = True
         if self._parts:
-            self._carry_out()
+            self._carry_out(self._intent)
+        self._is_over = True
 
-    def _carry_out(self):
-        with self._intent as intent:
+    def _carry_out(self, intent):
+        try:
             intent.mark()
-            if gocept.filestore.deed.carry_out(
-                    intent.deeds, self._layout, self._attempts):
-                intent.remove()
+            intent.carry_out(self._attempts)
+        except BaseException:
+            if intent.is_committed:
+                self._leave_to_others()
+            raise
+        intent.release()
+
+    def _leave_to_others(self):
+        """Hold nothing any more: it is decided, and others go on."""
+        self._is_over = True
+        for part in self._parts.values():
+            part.let_go()
+        self._intent.release()
 
     def abort(self):
         if self._is_over or not self._is_ours():
             return
         self._is_over = True
-        if self._intent:
-            self._intent.remove()
-        self._undo()
+        try:
+            if self._intent:
+                self._intent.remove()
+        finally:
+            self._undo()
 
     def _is_ours(self):
         return self._process == os.getpid()

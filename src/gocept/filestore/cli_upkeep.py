@@ -38,7 +38,7 @@ def status(store, as_json):
             ('INTENT', 'SINCE', 'STATE', 'PUBLISH', 'FINISH', 'REMOVE'),
             [(intent['intent'], duration(intent['age']),
               'committed' if intent['decided'] else 'in doubt',
-              *(' '.join(intent[kind])
+              *(', '.join(map(repr, intent[kind]))
                 for kind in ('publish', 'finish', 'remove')))
              for intent in found['intents']]))
 
@@ -108,7 +108,7 @@ def settle(store, intents, commit):
     if commit is None:
         raise click.UsageError('say --commit or --abort')
     store = gocept.filestore.filestore.FileStore(store)
-    settled = store.settle(commit, intents)
+    settled = store.settle(commit, intents or None)
     gocept.filestore.terminal.say('%s %s %s' % (
         len(settled), 'transaction' if len(settled) == 1 else 'transactions',
         'committed' if commit else 'aborted'))

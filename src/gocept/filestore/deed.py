@@ -4,12 +4,36 @@ import gocept.filestore.clean
 import gocept.filestore.interfaces
 import gocept.filestore.lock
 import gocept.filestore.move
+import gocept.filestore.name
+
+
+REMOVED_FROM = ('cur', 'failed')
+
+
+def is_name(value):
+    return isinstance(value, str) and not gocept.filestore.name.objection(
+        value)
+
+
+def is_number(value):
+    return type(value) is int
+
+
+def is_flag(value):
+    return type(value) is bool
+
+
+def is_space(value):
+    return value in REMOVED_FROM
 
 
 class Publish:
     """A draft moves to `new`."""
 
-    spaces = ('new',)
+    facts = {'filename': is_name, 'draft': is_name, 'replace': is_flag}
+    # A power cut must not bring the draft back when the intent has gone.
+    spaces = ('new', 'tmp')
+    is_ours = False  # to be done for the first time
 
     def __init__(self, filename, draft, replace):
         self.filename = filename
@@ -21,9 +45,10 @@ class Publish:
 
     def carry_out(self, layout, attempts):
         tmp = layout['tmp']
+        tmp.check(self.draft)
         status = tmp.stat(self.draft)
         if status is None:
-            return True
+            return self._was_moved(tmp)
         if status.st_nlink > 1 and layout.space_of(self.filename, status):
             tmp.remove(self.draft)  # a move in two steps was cut off
             return True
@@ -34,10 +59,18 @@ class Publish:
             return False  # somebody was faster, so ours goes next
         return True
 
+    def _was_moved(self, tmp):
+        if self.is_ours:
+            raise gocept.filestore.interfaces.NoSuchFile(
+                self.filename, tmp.store, 'its draft has gone from tmp')
+        return True
+
 
 class Finish:
-    """A claimed file leaves `work`."""
+    """A file leaves `work`."""
 
+    facts = {'filename': is_name, 'inode': is_number, 'changed': is_number,
+             'keep': is_flag}
     claim = None  # of the process that has it, if this is that one
 
     def __init__(self, filename, inode, changed, keep):
@@ -76,8 +109,10 @@ class Finish:
 
 
 class Remove:
-    """A file goes."""
+    """A file goes from where nobody claims it."""
 
+    facts = {'filename': is_name, 'space': is_space, 'inode': is_number,
+             'changed': is_number}
     held = None  # if this is the process that has locked it
 
     def __init__(self, filename, space, inode, changed):
@@ -91,16 +126,17 @@ class Remove:
         return (self.space,)
 
     def is_possible(self, layout):
-        return is_same(layout[self.space].stat(self.filename), self)
+        return True  # what has gone need not be removed
 
     def carry_out(self, layout, attempts):
-        space = layout[self.space]
+        space = layout.get(self.space)
+        if not space or not is_same(space.stat(self.filename), self):
+            return True
         held = self.held or gocept.filestore.lock.hold(space, self.filename)
         if held is None:
-            return not is_same(space.stat(self.filename), self)
+            return False  # somebody works with it
         with held:
-            if is_same(held.status, self) and gocept.filestore.move.is_at(
-                    space.descriptor, self.filename, held.status):
+            if is_same(held.status, self):
                 gocept.filestore.clean.remove_aside(
                     layout, attempts, space, self.filename, held)
         return True
@@ -116,35 +152,51 @@ def is_same(status, deed):
         deed.inode, deed.changed)
 
 
-DEEDS = {deed.__name__.lower(): deed for deed in (Publish, Finish, Remove)}
-LIVE = ('claim', 'held')
+DEEDS = {class_.__name__.lower(): class_
+         for class_ in (Publish, Finish, Remove)}
 
 
 def written(deed):
     """Return a deed as a dictionary that JSON can hold."""
-    facts = {name: value for name, value in vars(deed).items()
-             if name not in LIVE}
-    return {'deed': type(deed).__name__.lower(), **facts}
+    return {'deed': type(deed).__name__.lower(),
+            **{name: getattr(deed, name) for name in deed.facts}}
 
 
 def read(record):
-    facts = dict(record)
-    return DEEDS[facts.pop('deed')](**facts)
+    """Return the deed that was written; raise `ValueError` for what is none.
+
+    Somebody may have changed it. No name leads out of the store.
+    """
+    class_ = DEEDS[record['deed']]
+    facts = {name: record[name] for name in class_.facts}
+    for name, is_good in class_.facts.items():
+        if not is_good(facts[name]):
+            raise ValueError('%s can not be %r' % (name, facts[name]))
+    return class_(**facts)
 
 
-def carry_out(deeds, layout, attempts):
+def carry_out_all(deeds, layout, attempts):
     """Carry out deeds; tell whether none is left for later.
 
-    What is wrong with one does not keep the others.
+    What is wrong with one does not keep the others; but a directory that
+    could not be synced is not synced again for the next one.
     """
     left, errors = 0, []
     for deed in deeds:
         try:
             left += not deed.carry_out(layout, attempts)
+        except gocept.filestore.interfaces.NotSynced:
+            raise
         except (OSError, gocept.filestore.interfaces.Settled) as error:
             errors.append(error)
     if errors:
         raise errors[0]
-    for name in {name for deed in deeds for name in deed.spaces}:
-        layout[name].sync()
     return not left
+
+
+def sync(deeds, layout):
+    """Bring to the disk what was carried out."""
+    for name in sorted({name for deed in deeds for name in deed.spaces}):
+        space = layout.get(name)
+        if space:
+            space.sync()

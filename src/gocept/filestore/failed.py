@@ -52,6 +52,9 @@ def put_back(layout, attempts, filename):
         return move_waiting(layout, attempts, filename)
     with held:
         own = attempts.name_of(filename, held.status.st_ino)
+        if layout['new'].has_file(own):
+            raise gocept.filestore.interfaces.NameTaken(
+                own, layout.path, 'there is one in %r' % 'new')
         attempts.restart(own, held.status.st_ino)
         failed.move(filename, layout['new'], own, held.status)
 

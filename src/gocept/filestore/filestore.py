@@ -162,7 +162,7 @@ class FileStore:
             self._layout, self._drafts, self._attempts, self._intents,
             two_phase)
 
-    def settle(self, commit, intents=()):
+    def settle(self, commit, intents=None):
         return self._settlement.decide(commit, intents)
 
     def failures(self):

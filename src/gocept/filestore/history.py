@@ -38,6 +38,11 @@ class History:
         """
         return self._last['event'] not in ('failed', 'released')
 
+    def is_older_than(self, time):
+        """Tell whether all of it happened before then."""
+        # 0 if that was changed by hand, and can not be told.
+        return 0 < timestamp(self._last.get('time')) < time
+
     @property
     def is_given_up(self):
         return self._last['event'] in COUNTED and self.due is None

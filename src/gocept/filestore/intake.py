@@ -60,7 +60,7 @@ class Intake:
             self._folder.parked) if self._publish(filename)]
         found = self._found(self._folder.inside, self._is_wanted)
         taken += [filename for filename, status in found
-                  if self._park(filename, status)]
+                  if self._park(filename)]
         self._parked.keep(self.waiting)
         self._outside.keep(dict(found))
         return taken
@@ -81,9 +81,13 @@ class Intake:
             return False
         return self._selection.has(filename)
 
-    def _park(self, filename, status):
+    def _park(self, filename):
         """Take a file out of the folder, and publish it if it is whole."""
         with self._noted(filename):
+            # It may be some time since it was listed.
+            status = self._folder.inside.stat(filename)
+            if status is None:
+                return False
             objection = self._is_not_ready(filename, status)
             if objection is None:
                 self._folder.park(filename)

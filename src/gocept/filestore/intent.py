@@ -1,3 +1,4 @@
+import collections
 import contextlib
 import gocept.filestore.deed
 import gocept.filestore.lock
@@ -6,8 +7,16 @@ import gocept.filestore.name
 import gocept.filestore.publish
 import gocept.filestore.space
 import json
+import math
 import os
 import time
+
+
+# What others have to know of an intent: the names that it is about to
+# publish, its drafts, and names and inodes of the files that it has claimed.
+Concerns = collections.namedtuple('Concerns', 'names drafts claims')
+# In this order: an intent moves from the first to the second.
+SPACES = ('voted', 'committed')
 
 
 class Intents:
@@ -22,11 +31,12 @@ class Intents:
         self._layout = layout
         self._drafts = drafts
         self._now = now
+        self._known = {}  # an intent never changes
 
     def write(self, deeds, two_phase):
         """Write down what is to be done, and return it as an `Intent`."""
-        self._layout.made('committed')
-        self._layout.made('voted')
+        for name in SPACES:
+            self._layout.made(name)
         content = {
             'time': self._now(),
             'host': gocept.filestore.name.HOST,
@@ -59,43 +69,57 @@ class Intents:
         with contextlib.suppress(OSError):
             self._layout['voted'].remove(filename)
 
-    def left(self):
+    def left(self, refused):
         """Yield the intents that no live process has, locked, oldest first.
+
+        What is wrong with one does not keep the others.
         """
         for filename, name in sorted(self._found().items()):
-            intent = self._take(name, filename)
+            try:
+                intent = self._take(name, filename)
+            except OSError as error:
+                refused.append(error)
+                continue
             if intent is not None:
                 with intent:
                     yield intent
 
-    def published(self, but=None):
-        """Return the names that are about to be published."""
-        return {deed.filename for deed in self._deeds(but)
-                if isinstance(deed, gocept.filestore.deed.Publish)}
+    def published(self, but):
+        """Return the names that others are about to publish."""
+        return {name for concerns in self._concerns(but)
+                for name in concerns.names}
 
     def has_draft(self, draft):
         """Tell whether a draft is about to be published."""
-        return any(isinstance(deed, gocept.filestore.deed.Publish)
-                   and deed.draft == draft for deed in self._deeds())
+        return any(draft in concerns.drafts for concerns in self._concerns())
 
-    def has_claim(self, inode):
-        """Tell whether a claimed file is about to be finished."""
-        return any(isinstance(deed, gocept.filestore.deed.Finish)
-                   and deed.inode == inode for deed in self._deeds())
+    def has_claim(self, filename, inode):
+        """Tell whether a file in `work` is about to leave it."""
+        return any((filename, inode) in concerns.claims
+                   for concerns in self._concerns())
 
-    def _deeds(self, but=None):
-        """Yield all deeds that are written down, also those of live ones."""
-        for filename, name in self._found().items():
-            content = None if filename == but else self._read(name, filename)
-            if content:
-                yield from map(gocept.filestore.deed.read, content['deeds'])
+    def _concerns(self, but=None):
+        """Yield the concerns of all intents, also of those that live."""
+        found = self._found()
+        for filename in set(self._known) - set(found):
+            self._known.pop(filename, None)
+        for filename, name in found.items():
+            if filename != but:
+                yield self._known.get(filename) or self._learn(name, filename)
+
+    def _learn(self, name, filename):
+        content = self._read(name, filename)
+        concerns = concerns_of(content['deeds'] if content else ())
+        if content:
+            self._known[filename] = concerns
+        return concerns
 
     def _found(self):
         """Return the names of all intents, with their spaces.
 
-        Who has two names was left by a move in two steps; it is committed.
+        One with two names was left by a move in two steps; it is committed.
         """
-        return {entry.name: name for name in ('voted', 'committed')
+        return {entry.name: name for name in SPACES
                 for entry in self._entries(name)}
 
     def _entries(self, name):
@@ -112,29 +136,45 @@ class Intents:
                 self._read(name, filename))
         if not content:
             return held.release()
-        return Intent(
-            self._layout, name, filename, held, content,
-            list(map(gocept.filestore.deed.read, content['deeds'])))
+        return Intent(self._layout, name, filename, held, content,
+                      content['deeds'])
 
     def _read(self, name, filename):
-        """Return what is written down; None if it has gone, or is spoilt."""
-        try:
-            file = open(self._layout[name].open(filename), 'rb')
-        except FileNotFoundError:
-            return None
-        with file:
-            return parsed(file.read())
+        """Return what is written down; None if it has gone, or is spoilt.
+
+        It may have been committed since it was listed.
+        """
+        for later in SPACES[SPACES.index(name):]:
+            space = self._layout.get(later)
+            with contextlib.suppress(FileNotFoundError):
+                if space:
+                    with open(space.open(filename), 'rb') as file:
+                        return parsed(file.read())
+
+
+def concerns_of(deeds):
+    kinds = {class_: [deed for deed in deeds if isinstance(deed, class_)]
+             for class_ in gocept.filestore.deed.DEEDS.values()}
+    publishing = kinds[gocept.filestore.deed.Publish]
+    return Concerns(
+        {deed.filename for deed in publishing},
+        {deed.draft for deed in publishing},
+        {(deed.filename, deed.inode)
+         for deed in kinds[gocept.filestore.deed.Finish]})
 
 
 def parsed(text):
+    """Return what an intent says, None for what is none."""
     try:
         content = json.loads(text)
-        for record in content['deeds']:
-            gocept.filestore.deed.read(record)
-        content['time'], content['two_phase']
-    except (ValueError, RecursionError, LookupError, TypeError):
+        content['deeds'] = list(map(
+            gocept.filestore.deed.read, content['deeds']))
+        is_good = (math.isfinite(content['time'])
+                   and type(content['two_phase']) is bool)
+    except (ArithmeticError, LookupError, RecursionError, TypeError,
+            ValueError):
         return None
-    return content
+    return content if is_good else None
 
 
 class Intent:
@@ -153,7 +193,7 @@ class Intent:
         return self
 
     def __exit__(self, *args):
-        self._held.release()
+        self.release()
 
     @property
     def is_committed(self):
@@ -161,19 +201,33 @@ class Intent:
 
     def mark(self):
         """Decide that all of it is done. From here on others go on."""
-        committed = self._layout['committed']
+        committed = self._layout.made('committed')
         self._layout['voted'].move(
             self.filename, committed, self.filename, self._held.status)
         self._space = 'committed'
         committed.sync()
 
+    def carry_out(self, attempts):
+        """Do what is left, and forget it then; tell whether all is done."""
+        if not gocept.filestore.deed.carry_out_all(
+                self.deeds, self._layout, attempts):
+            return False
+        try:
+            gocept.filestore.deed.sync(self.deeds, self._layout)
+        finally:
+            # A sync that has failed is told, and not tried again by others.
+            self.remove()
+        return True
+
     def remove(self):
         """Forget it, and let go. A move in two steps may have left two names.
         """
-        for name in ('voted', 'committed'):
-            space = self._layout[name]
+        for space in filter(None, map(self._layout.get, SPACES)):
             if space.has_file(self.filename):
                 space.remove(self.filename)
-        if not self.is_committed:
+        if not self.is_committed and self._layout.get('voted'):
             self._layout['voted'].sync()
+        self.release()
+
+    def release(self):
         self._held.release()

@@ -90,7 +90,7 @@ class DraftInUse(FileStoreError, FileExistsError):
 
 
 class Settled(FileStoreError, ValueError):
-    """The claim, or the publication, has come to its end before."""
+    """The claim, the publication or the batch has come to its end before."""
 
 
 class ForeignClaim(FileStoreError, ValueError):
@@ -346,6 +346,11 @@ class IFileStore(zope.interface.Interface):
         maildir(5): seconds, microseconds, process, counter, host. `mode` is
         'w', 'wb', 'w+' or 'w+b', else `ValueError` is raised.
 
+        Like `claim` and `batch` it carries on with the batches of processes
+        that have died, see `IBatch`. What goes wrong with them is told by
+        `claim`, when nothing else waits, and by `status`; only `NotSynced`
+        is raised at once.
+
         """
 
     def claim():
@@ -392,9 +397,8 @@ class IFileStore(zope.interface.Interface):
 
         """
 
-
     def batch(two_phase=False):
-        """Return an `IBatch`: publications and finished claims in one.
+        """Return an `IBatch`: what is published, finished and removed in one.
 
         `two_phase` is for who coordinates a batch with others, such as
         databases, by `IBatch.vote` and `IBatch.commit`. If the process dies
@@ -404,16 +408,18 @@ class IFileStore(zope.interface.Interface):
 
         """
 
-    def settle(commit, intents=()):
+    def settle(commit, intents=None):
         """Commit (True) or abort (False) what is in doubt.
 
-        `intents` are names from `status`; without them it is all that is in
-        doubt. Returns the names of those that were settled. To abort removes
-        the drafts; what was claimed is taken over by the next claim.
+        `intents` is a sequence of names from `status`, or None for all that
+        are in doubt. Returns the names of those that were settled. To abort
+        removes the drafts; what was claimed, or was to be removed from `new`,
+        is taken over by the next claim.
 
         Raises `NoSuchFile` for an intent that is not in doubt (any more), and
         for one that can not be committed because somebody has taken a draft
-        from `tmp` or a file from `work` by hand; nothing of that one is done.
+        from `tmp` or a file from `work` by hand; nothing of that one is done,
+        and the others are settled before. `TypeError` is raised for a string.
         If the process dies, the next one goes on with what was committed.
 
         """
@@ -460,8 +466,10 @@ class IFileStore(zope.interface.Interface):
         is whatever another process has locked; a claimed file lies in `work`,
         which can not be cleaned: `InvalidSpace`. The attempts of a file from
         `failed` are removed with it. Links and special files stay. Between
-        the writing and the move a draft is nobody's for a moment: with 0 for
-        tmp it may be removed, and whoever publishes it gets `NoSuchFile`.
+        the writing and the move a draft is nobody's for a moment, and one of
+        a batch until its vote: with an age as short as that it may be
+        removed, and whoever publishes it gets `NoSuchFile`, or `DraftInUse`
+        just then.
 
         The names are in order of age, oldest first. What is wrong with one
         file does not keep others: its `OSError` is raised at the end. If the
@@ -496,7 +504,8 @@ class IFileStore(zope.interface.Interface):
         that is read while the file goes on is that of now.
 
         To see whether a process lives, its lock is asked for, so a claim at
-        this moment may pass over a file that is about to be taken over.
+        this moment may pass over a file that is about to be taken over, or a
+        batch that is about to be carried on.
 
         """
 
@@ -626,7 +635,7 @@ class IPublication(zope.interface.Interface):
 
 
 class IBatch(zope.interface.Interface):
-    """Publications and finished claims that happen together or not at all.
+    """What is published, finished and removed together or not at all.
 
     A context manager: leaving the block votes and commits; an error inside
     aborts and goes on to the caller. After that, each verb raises `Settled`.
@@ -646,10 +655,14 @@ class IBatch(zope.interface.Interface):
     whoever claims or publishes next, within a tenth of a second, and before a
     claim says that nothing waits. In a durable store that holds for a power
     cut as well. Until then, files of an intent are not claimed and drafts are
-    not cleaned. Others may see a part of it for a moment.
+    not cleaned. Others may see a part of it for a moment. A file whose mtime
+    somebody changes after the vote counts as another one: it is worked on
+    again if the process dies just then.
 
     In a forked child, leaving the block does nothing, and each verb raises
-    `Settled`.
+    `Settled`. A child that was forked without exec between vote and commit
+    shares the lock of the intent: if the parent dies, nobody goes on before
+    the child has ended.
 
     """
 
@@ -670,16 +683,19 @@ class IBatch(zope.interface.Interface):
 
         Until then it stays claimed, and after an abort it is still up to the
         caller. Raises `Settled` for one that is settled or was finished in
-        this batch before, and `ForeignClaim` for that of another store.
+        this batch before, `ForeignClaim` for that of another store, and
+        `TypeError` for what is no claim of `IFileStore.claim`.
 
         """
 
     def remove(filename, space):
         """Remove a file from new, cur or failed with the batch.
 
-        Takes a name or a path. From the vote on the file is locked, so no
-        claim takes it. Raises `NoSuchFile`, also if it was removed in this
-        batch before, `NotRegular`, and `InvalidSpace`.
+        Takes a name or a path. From the vote on nobody claims it: a file of
+        `new` lies in `work` then, and goes back with `abort`. Raises
+        `NoSuchFile`, also if it was removed in this batch before,
+        `NotRegular`, and `InvalidSpace`; the vote raises `NameTaken` if
+        another file of that name is in work.
 
         """
 
@@ -712,20 +728,22 @@ class IBatch(zope.interface.Interface):
         """Decide, and do what was voted on.
 
         Should somebody who knows nothing of batches publish a file under one
-        of the names after the vote, that file goes first, and ours moves to
-        `new` by itself as soon as the name is free.
+        of the names after the vote, that file goes first. Ours moves to `new`
+        when the name is free: whoever claims or publishes next does that.
 
-        Raises `Settled` without a vote. An `OSError` of the disk is told at
-        once. If it is `NotSynced`, or came from the first step, the decision
-        may not survive, and `status` tells; if it came later, all is decided,
-        and done by whoever claims or publishes next.
+        Raises `Settled` without a vote. What goes wrong in the first step
+        leaves the batch undecided: `abort` is still to be called. After that
+        it is decided, also if an `OSError`, or a `KeyboardInterrupt`, keeps
+        this call from doing all of it: it is raised, claims count as settled,
+        and whoever claims or publishes next does the rest. `NotSynced` means
+        that what was done, or decided, may not survive a power cut.
 
         """
 
     def abort():
         """Leave no trace. Legal at each moment and twice.
 
-        After `commit`, and after leaving the block, it does nothing.
+        When it was decided, and after leaving the block, it does nothing.
 
         """
 

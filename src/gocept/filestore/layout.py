@@ -45,7 +45,8 @@ class Layout:
         now = self._now()
         if now >= self._look_at:
             self._look_at = now + self.interval
-            if not all(map(is_current, self._spaces.values())):
+            # A copy: other threads may find spaces meanwhile.
+            if not all(map(is_current, list(self._spaces.values()))):
                 self._spaces.clear()
         return self._spaces.get(name) or self[name]
 

@@ -5,10 +5,12 @@ class Listing:
     """What waited in `new` at one moment, and where it goes."""
 
     work = attempts = None
+    has_held = False  # whether somebody held a file of it
 
     def __init__(self, new=None):
         self.new = new
         self.filenames = collections.deque(oldest_first(new) if new else ())
+        self.behind = []  # those behind an older one of their name
 
     def next(self):
         """Return the next name, or None; each one to one thread only."""
@@ -16,6 +18,11 @@ class Listing:
             return self.filenames.popleft()
         except IndexError:
             return None
+
+    def put_back(self):
+        """Let those have their turn whose name may be free by now."""
+        behind, self.behind = self.behind, []
+        self.filenames.extendleft(reversed(behind))
 
 
 def oldest_first(space):

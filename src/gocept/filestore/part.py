@@ -1,4 +1,5 @@
 """What a batch consists of, as long as it can be given up."""
+import gocept.filestore.claim
 import gocept.filestore.deed
 import gocept.filestore.interfaces
 import gocept.filestore.lock
@@ -20,6 +21,7 @@ class Publishing(gocept.filestore.publish.Publication):
         self._check(self.filename)
         self.deed = gocept.filestore.deed.Publish(
             self.filename, self._draft, self._replace)
+        self.deed.is_ours = True
         return super().__enter__()
 
     def _publish(self):
@@ -37,10 +39,7 @@ class Publishing(gocept.filestore.publish.Publication):
         return self._taken('it is published twice in this batch')
 
     def prepare(self):
-        """It is complete since its block was left."""
-
-    def sync(self):
-        self._tmp.sync_file(self._draft)
+        self._layout['tmp'].sync_file(self._draft)
 
     def check(self, taken):
         """Look for what might keep it from `new`; its intent is written.
@@ -48,7 +47,7 @@ class Publishing(gocept.filestore.publish.Publication):
         Who cleans `tmp` locks a draft before it asks for intents. So a draft
         that we can lock now will not be removed by anybody.
         """
-        self._check_draft()
+        self._check_draft(self._layout['tmp'])
         new = self._layout['new']
         new.check(self.filename)
         if self._replace:
@@ -58,16 +57,19 @@ class Publishing(gocept.filestore.publish.Publication):
         if self.filename in taken:
             raise self._taken('another batch is about to publish one')
 
-    def _check_draft(self):
-        held = gocept.filestore.lock.hold(self._tmp, self._draft)
+    def _check_draft(self, tmp):
+        held = gocept.filestore.lock.hold(tmp, self._draft)
         if held is None:
             raise gocept.filestore.interfaces.NoSuchFile(
                 self.filename, self._layout.path,
-                'its draft has gone from %r' % self._tmp.name)
+                'its draft has gone from %r' % tmp.name)
         held.release()
 
     def undo(self):
         self._discard()
+
+    def let_go(self):
+        """Nothing is held."""
 
     def _taken(self, reason):
         return gocept.filestore.interfaces.NameTaken(
@@ -78,6 +80,9 @@ class Finishing:
     """A claim that is settled with its batch."""
 
     def __init__(self, layout, claim, keep):
+        if not isinstance(claim, gocept.filestore.claim.Claim):
+            raise TypeError('a claim of a store can be finished here, not %r'
+                            % (claim,))
         self._layout = layout
         self._claim = claim
         self.filename = claim.filename
@@ -87,9 +92,7 @@ class Finishing:
             raise gocept.filestore.interfaces.ForeignClaim(
                 self.filename, layout.path, 'it was not claimed from here')
         self._status = status
-        self.deed = gocept.filestore.deed.Finish(
-            self.filename, status.st_ino, status.st_mtime_ns, keep)
-        self.deed.claim = claim
+        self.deed = finish(claim, status, keep)
 
     @property
     def key(self):
@@ -112,23 +115,25 @@ class Finishing:
         return work and gocept.filestore.move.is_at(
             work.descriptor, self.filename, status)
 
-    def sync(self):
-        """Nothing was written."""
-
     def check(self, taken):
         """It is ours, so there is nobody whom we could be in the way of."""
 
     def undo(self):
         """It is still up to who has claimed it."""
 
+    def let_go(self):
+        self._claim.drop()
+
 
 class Removing:
-    """A file that goes with its batch, locked from the vote on."""
+    """A file that goes with its batch, and that nobody takes from the vote on.
+    """
 
-    deed = None
+    deed = _claim = None
 
-    def __init__(self, layout, filename, space):
+    def __init__(self, layout, attempts, filename, space):
         self._layout = layout
+        self._attempts = attempts
         self.filename = filename
         self._space = space
         self._check()
@@ -141,14 +146,27 @@ class Removing:
         return self._none('it is removed twice in this batch')
 
     def prepare(self):
-        held = gocept.filestore.lock.hold(self._check(), self.filename)
+        space = self._check()
+        held = gocept.filestore.lock.hold(space, self.filename)
         if held is None:
             raise self._none(
                 'another process is taking it from %r' % self._space)
+        if self._space == 'new':
+            # A lock ends with its process, and then a claim would take it.
+            return self._take_away(space, held)
         self.deed = gocept.filestore.deed.Remove(
             self.filename, self._space, held.status.st_ino,
             held.status.st_mtime_ns)
         self.deed.held = held
+
+    def _take_away(self, new, held):
+        """Move it to `work`, as a claim does."""
+        work = self._layout.made('work')
+        new.move(self.filename, work, self.filename, held.status)
+        self._claim = gocept.filestore.claim.Claim(
+            self._layout, self._attempts, work, self.filename, held,
+            has_events=True)
+        self.deed = finish(self._claim, held.status, keep=False)
 
     def _check(self):
         """Return the space in which the file is."""
@@ -160,19 +178,32 @@ class Removing:
             raise space.no_such_file(self.filename)
         return space
 
-    def sync(self):
-        """Nothing was written."""
-
     def check(self, taken):
-        """Nobody who asks for its lock takes it from us."""
+        """It is ours by now."""
 
     def undo(self):
-        if self.deed:
+        if self._claim is not None:
+            self._claim.release()
+        elif self.deed is not None:
+            self.deed.held.release()
+
+    def let_go(self):
+        if self._claim is not None:
+            self._claim.drop()
+        else:
             self.deed.held.release()
 
     def _none(self, reason):
         return gocept.filestore.interfaces.NoSuchFile(
             self.filename, self._layout.path, reason)
+
+
+def finish(claim, status, keep):
+    """Return the deed that finishes a claim of this process."""
+    deed = gocept.filestore.deed.Finish(
+        claim.filename, status.st_ino, status.st_mtime_ns, keep)
+    deed.claim = claim
+    return deed
 
 
 def start_writing(descriptor, durable):

@@ -18,9 +18,11 @@ class Queue:
 
     most = 100  # files of `work` looked into before one of `new` is claimed
     interval = 0.1  # seconds between two looks at the directories
+    listings = 3  # at most, before nothing is there to be claimed
+    pause = 0.001  # seconds
 
     def __init__(self, layout, attempts, intents, guard=None,
-                 now=time.monotonic):
+                 now=time.monotonic, sleep=time.sleep):
         self._layout = layout
         self._attempts = attempts
         self._guard = guard
@@ -28,6 +30,7 @@ class Queue:
             layout, attempts, intents, guard)
         self._listing = gocept.filestore.listing.Listing()
         self._now = now
+        self._sleep = sleep
         self._look_at = now()
 
     def claim(self):
@@ -44,8 +47,21 @@ class Queue:
         if self._listing.new is not self._layout['new']:
             self._listing = gocept.filestore.listing.Listing()
         self._listing.work = self._listing.attempts = None
+        self._listing.put_back()
 
     def _afresh(self):
+        """Claim from a new listing, or say that there is nothing.
+
+        Somebody may hold a file for a moment only, and leave it: he sees that
+        its name is in work, when it is not any more.
+        """
+        for _ in range(self.listings):
+            claim = self._from_new_listing()
+            if claim is not None or not self._listing.has_held:
+                return claim
+            self._sleep(self.pause)
+
+    def _from_new_listing(self):
         """Claim from a new listing, or raise what forbids it."""
         refused = []
         listing = self._listing = self._list()
@@ -88,6 +104,7 @@ class Queue:
         work = listing.work = listing.work or self._layout.made('work')
         held = gocept.filestore.lock.hold(listing.new, filename)
         if held is None:
+            listing.has_held |= listing.new.has_file(filename)
             return None
         try:
             return self._take_held(listing, work, filename, held)
@@ -106,7 +123,7 @@ class Queue:
         has_events = self._has_events(listing, filename)
         if has_events:
             # Before it moves: in `work`, it would look like one that waits.
-            number = self._attempts.begin(filename, held.status.st_ino)
+            number = self._attempts.begin(filename, held.status)
         if not self._move(listing.new, filename, work, held):
             return None
         found = work.stat(filename)
@@ -124,9 +141,11 @@ class Queue:
     def _has_events(self, listing, filename):
         # To find that nothing has ever failed costs as much as to claim, so
         # this is asked as often as whether a directory was moved aside.
-        if listing.attempts is None:
-            listing.attempts = self._layout.get('attempts') or False
-        return listing.attempts and listing.attempts.has_file(filename)
+        attempts = listing.attempts
+        if attempts is None:
+            attempts = self._layout.get('attempts') or False
+            listing.attempts = attempts
+        return attempts and attempts.has_file(filename)
 
     def _move(self, new, filename, work, held):
         """Move a file to `work`; tell whether nobody was faster."""
@@ -136,20 +155,23 @@ class Queue:
                 self._layout.durable, held.status)
         except OSError as error:
             held.release()
+            if error.errno == errno.EEXIST:
+                self._listing.behind.append(filename)
             if error.errno in LOST:
                 return False
             raise new.explained(error, filename) from None
         return True
 
-    def _begin(self, work, filename, inode):
-        return self._attempts.begin(filename, inode)
+    def _begin(self, work, filename, status):
+        return self._attempts.begin(filename, status)
 
     def _remove_twin(self, filename, held):
-        """Remove the name in `failed`, if a crash has left the file two.
+        """Remove the name in `failed` or `tmp`, if a crash has left two.
 
-        There it has been put back, and it is up to us now.
+        There it has been put back, or published, and it is up to us now.
         """
-        failed = self._layout.get('failed')
-        for entry in failed.entries() if failed else ():
-            if entry.inode() == held.status.st_ino:
-                failed.remove(entry.name)
+        for name in ('failed', 'tmp'):
+            space = self._layout.get(name)
+            for entry in space.entries() if space else ():
+                if entry.inode() == held.status.st_ino:
+                    space.remove(entry.name)

@@ -17,6 +17,7 @@ class Recovery:
 
     interval = 0.1  # seconds between two looks
     share = 0.03  # of the time, at most, is spent with looking in vain
+    longest = 5  # seconds; what has taken so long was a pause, and no work
 
     def __init__(self, layout, attempts, intents, guard=None,
                  now=time.monotonic, clock=time.time):
@@ -42,19 +43,22 @@ class Recovery:
         time again.
         """
         begin, work = self._now(), self._layout.get('work')
-        if most is None or not self._found:
-            self._look(work)
-        claim = self._first(work, take, refused, most)
+        if most is None:
+            # Of our own: another thread may have listed `work` earlier.
+            found = self._look(work)
+        else:
+            found = self._found = self._found or self._look(work)
+        claim = self._first(work, found, take, refused, most)
         if claim is None or not self._found:
             self._postpone(self._now() - begin)
         return claim
 
-    def _first(self, work, take, refused, most):
+    def _first(self, work, found, take, refused, most):
         """Claim the first file that is to be had.
 
         What is wrong with one file does not keep others waiting.
         """
-        for key in self._next(most):
+        for key in following(found, most):
             try:
                 claim = self._claim(work, key, take)
             except WRONG_WITH_ALL:
@@ -65,16 +69,8 @@ class Recovery:
             if claim is not None:
                 return claim
 
-    def _next(self, most):
-        """Yield what was found, each to one thread only."""
-        for _ in range(len(self._found) if most is None else most):
-            try:
-                yield self._found.popleft()
-            except IndexError:
-                return
-
     def _look(self, work):
-        """List what is abandoned, or may be due.
+        """Return a list of what is abandoned, or may be due.
 
         Each move sets the ctime, so a file that has been in `new` meanwhile
         is looked into again.
@@ -88,12 +84,14 @@ class Recovery:
                 known[key] = due
             else:
                 found.append(key)
-        self._due, self._found = known, collections.deque(sorted(found))
+        self._due = known
+        return collections.deque(sorted(found))
 
     def _postpone(self, duration):
         """Leave it for a while; sooner if there is more to look into."""
         interval = 0 if self._found else self.interval
-        self._look_at = self._now() + max(interval, duration / self.share)
+        self._look_at = self._now() + min(
+            max(interval, duration / self.share), self.longest)
 
     def _claim(self, work, key, take):
         """Claim a file unless it waits; to see that needs no lock."""
@@ -135,19 +133,20 @@ class Recovery:
         """
         inode = held.status.st_ino
         return (work.inode(filename) == inode
-                and not self._intents.has_claim(inode)
+                and not self._intents.has_claim(filename, inode)
                 and not (self._guard and self._guard.is_written(work, held)))
 
     def _begin(self, work, filename, held, begin):
-        number = begin(work, filename, held.status.st_ino)
+        number = begin(work, filename, held.status)
         if number is None:
             return None
         return gocept.filestore.claim.Claim(
             self._layout, self._attempts, work, filename, held, number,
             has_events=True)
 
-    def _resume(self, work, filename, inode):
+    def _resume(self, work, filename, status):
         """Return the number of the attempt that begins, or None for none."""
+        inode = status.st_ino
         history = self._attempts.history(filename, inode)
         if self._waits(history):
             return None  # another process has just tried it
@@ -178,3 +177,12 @@ class Recovery:
         work.remove(filename)
         held.close()
         return take(filename)
+
+
+def following(found, most):
+    """Yield what was found, each to one thread only."""
+    for _ in range(len(found) if most is None else most):
+        try:
+            yield found.popleft()
+        except IndexError:
+            return

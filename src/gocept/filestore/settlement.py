@@ -5,6 +5,7 @@ import time
 
 
 POLICIES = (None, 'commit', 'abort')
+NO_SUCH_INTENT = 'no such intent is in doubt'
 
 
 class Settlement:
@@ -39,35 +40,46 @@ class Settlement:
         """
         self._look_at = self._now() + self.interval
         count = 0
-        for intent in self._intents.left():
+        for intent in self._intents.left(refused):
             try:
                 count += self._settle(intent)
+            except gocept.filestore.interfaces.NotSynced:
+                raise
             except OSError as error:
                 refused.append(error)
         return count > 0
 
-    def decide(self, commit, filenames):
-        """Settle what is in doubt; return the names of the intents."""
-        settled = []
-        for intent in self._intents.left():
-            if intent.is_committed or (
-                    filenames and intent.filename not in filenames):
-                continue
-            (self._commit if commit else self._abort)(intent)
-            settled.append(intent.filename)
-        missing = sorted(set(filenames) - set(settled))
-        if missing:
-            raise gocept.filestore.interfaces.NoSuchFile(
-                missing[0], self._layout.path, 'no such intent is in doubt')
-        return settled
-
     def _settle(self, intent):
-        """Settle an intent; tell whether it was decided."""
+        """Settle an intent; tell whether it has come to its end."""
         if intent.is_committed:
             return self._roll_forward(intent)
         if not intent.two_phase or self._in_doubt == 'abort':
             return self._abort(intent)
         return self._in_doubt == 'commit' and self._commit(intent)
+
+    def decide(self, commit, filenames):
+        """Settle what is in doubt; return the names of the intents."""
+        if isinstance(filenames, str):
+            raise TypeError('intents are a sequence of names, not a string')
+        wanted = None if filenames is None else set(filenames)
+        settled, refused, unknown = [], [], set(wanted or ())
+        for intent in self._intents.left(refused):
+            if intent.is_committed or (
+                    wanted is not None and intent.filename not in wanted):
+                continue
+            unknown.discard(intent.filename)
+            try:
+                (self._commit if commit else self._abort)(intent)
+            except OSError as error:
+                refused.append(error)
+            else:
+                settled.append(intent.filename)
+        refused += [gocept.filestore.interfaces.NoSuchFile(
+            name, self._layout.path, NO_SUCH_INTENT)
+            for name in sorted(unknown)]
+        if refused:
+            raise refused[0]
+        return settled
 
     def _commit(self, intent):
         for deed in intent.deeds:
@@ -80,10 +92,9 @@ class Settlement:
         return self._roll_forward(intent)
 
     def _roll_forward(self, intent):
-        is_done = gocept.filestore.deed.carry_out(
-            intent.deeds, self._layout, self._attempts)
-        if is_done:
-            intent.remove()
+        is_done = intent.carry_out(self._attempts)
+        if not is_done:
+            self._look_at = self._now()  # nobody is to overtake it
         return is_done
 
     def _abort(self, intent):
@@ -106,4 +117,4 @@ def described(intents, clock=time.time):
         **{kind: sorted(deed.filename for deed in intent.deeds
                         if isinstance(deed, class_))
            for kind, class_ in gocept.filestore.deed.DEEDS.items()}}
-        for intent in intents.left()]
+        for intent in intents.left(refused=[])]

@@ -9,9 +9,14 @@ import gocept.filestore.retry
 import gocept.filestore.tests.case
 import json
 import os
+import types
 
 
 NOON = 1_795_435_200  # 2026-11-23T12:00:00+00:00
+
+
+def status(inode, written=NOON - 60):
+    return types.SimpleNamespace(st_ino=inode, st_mtime=written)
 
 
 class AttemptCase(gocept.filestore.tests.case.Case):
@@ -226,7 +231,13 @@ class Begin(AttemptCase):
     """A file of `new` is claimed."""
 
     def begin(self, inode=1):
-        return self.attempts.begin('a', inode)
+        return self.attempts.begin('a', status(inode))
+
+    def test_file_that_is_newer_than_the_events_of_its_inode(self):
+        for _ in range(4):
+            self.resume()
+        self.assertEqual(1, self.attempts.begin('a', status(1, NOON + 1)))
+        self.assertEqual([], self.events())
 
     def test_first_one(self):
         self.assertEqual(1, self.begin())
@@ -334,7 +345,7 @@ class Resume(AttemptCase):
 
     def test_death_of_one_that_was_put_back(self):
         self.attempts.fail('a', 1, 5, 'no paper')
-        self.assertEqual(1, self.attempts.begin('a', 1))
+        self.assertEqual(1, self.attempts.begin('a', status(1)))
         self.assertEqual(2, self.resume())
 
     def test_policy_that_gives_up_after_a_death(self):
@@ -452,7 +463,7 @@ class ByHand(AttemptCase):
                 [{'event': 'eaten'}], [{'event': 7, 'due': 8}]):
             self.write('a', *events)
             self.assertEqual(0, self.history().attempts)
-            self.assertEqual(1, self.attempts.begin('a', 1))
+            self.assertEqual(1, self.attempts.begin('a', status(1)))
             self.assertEqual(2, self.resume())
 
     def test_no_reason(self):

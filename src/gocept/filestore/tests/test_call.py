@@ -429,6 +429,29 @@ class Committing(CallCase):
         return set(os.listdir(self.path / space))
 
 
+class CarryingOn(Committing):
+    """What another process has decided; who goes on with it dies as well."""
+
+    def more(self):
+        pid = os.fork()
+        if pid == 0:
+            store = self.open_store()
+            batch = store.batch(two_phase=True)
+            publish_and_finish(batch, [store.claim(), store.claim()])
+            batch.vote()
+            batch._intent.mark()
+            os._exit(0)
+        os.waitpid(pid, 0)
+
+    def test_transaction(self):
+        def check(store):
+            self.all_or_nothing(store, commit=True)
+
+        self.prove(check, lambda store: store.batch())
+
+    test_batch = None
+
+
 def publish_and_finish(batch, claims):
     for name in 'bcd':
         with batch.publish(name) as file:
@@ -444,7 +467,8 @@ VARIANTS = (('plain', 'SIGKILL'), ('by_link', 'SIGKILL'), ('plain', 'EIO'),
 
 def variants():
     """Return the classes above, for each kind of moves and of faults."""
-    for case in (Publishing, Working, Upkeep, TakingOver, Committing):
+    for case in (Publishing, Working, Upkeep, TakingOver, Committing,
+                 CarryingOn):
         for variant, fault in VARIANTS:
             yield type('%s_%s_%s' % (case.__name__, variant, fault),
                        (case,), {'variant': variant, 'fault': fault})

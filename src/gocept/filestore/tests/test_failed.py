@@ -156,6 +156,20 @@ class Refused(FailedCase):
         self.refuse('a', gocept.filestore.interfaces.NameTaken)
         self.assertEqual('newer', self.read('new', 'a'))
 
+    def test_refusing_changes_nothing(self):
+        self.put('new', 'a')
+        self.store.claim().fail('no paper')
+        # Somebody has moved it by hand, before its last attempt.
+        (self.path / 'failed').mkdir()
+        os.rename(self.path / 'work' / 'a', self.path / 'failed' / 'a')
+        self.put('new', 'a', 'newer')
+        before = self.store.failures()[0]
+        self.refuse('a', gocept.filestore.interfaces.NameTaken)
+        after = self.store.failures()[0]
+        for fact in ('attempts', 'error'):
+            self.assertEqual(before[fact], after[fact])
+        self.assertEqual((1, 'no paper'), (after['attempts'], after['error']))
+
     def test_newer_one_waits_for_one_with_a_number(self):
         self.give_up()
         self.give_up()

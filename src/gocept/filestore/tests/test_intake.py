@@ -629,3 +629,38 @@ class Refused(IntakeCase):
         (self.path / 'new').chmod(0o777)
         with self.be_nobody():
             self.assertTaken(['a'], intake)
+
+
+class Meanwhile(IntakeCase):
+
+    def test_changed_since_it_was_listed(self):
+        clock, intake = self.timed(quiet=5)
+        first, second = self.drop('a'), self.drop('b')
+        os.utime(first, (1, 1))
+        self.assertEqual([], intake.take())
+        clock.time += 5
+        publish = intake._publish
+
+        def slowly(filename):
+            second.write_text('more')
+            return publish(filename)
+
+        intake._publish = slowly
+        self.assertEqual(['a'], intake.take())
+        self.assertEqual(['b'], list(intake.waiting))
+
+    def test_gone_since_it_was_listed(self):
+        self.drop('a')
+        second = self.drop('b')
+        gocept.filestore.testing.tick(self.directory)
+        second.chmod(0o600)
+        intake = self.intake()
+        publish = intake._publish
+
+        def slowly(filename):
+            second.unlink()
+            return publish(filename)
+
+        intake._publish = slowly
+        self.assertEqual(['a'], intake.take())
+        self.assertEqual({}, intake.waiting)

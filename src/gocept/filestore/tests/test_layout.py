@@ -4,6 +4,7 @@ import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import os
 import pathlib
+import threading
 
 
 class LayoutCase(gocept.filestore.tests.case.Case):
@@ -301,3 +302,30 @@ class PrepareOption(LayoutCase):
         (self.directory / 'a').write_text('')
         with self.assertRaises(gocept.filestore.interfaces.InTheWay):
             self.lazy.list('new')
+
+
+class Threads(gocept.filestore.tests.case.Case):
+
+    def test_find_the_spaces_at_once(self):
+        for number in range(60):
+            store = gocept.filestore.filestore.FileStore(
+                str(self.directory / str(number)), durable=False)
+            store.prepare()
+            together = threading.Barrier(8, timeout=60)
+            errors = []
+
+            def publish(store=store, together=together, errors=errors):
+                together.wait()
+                try:
+                    with store.publish():
+                        pass
+                except Exception as error:
+                    errors.append(error)
+
+            threads = [threading.Thread(target=publish) for _ in range(8)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual([], errors)
+            self.assertEqual(8, len(store.list('new')))

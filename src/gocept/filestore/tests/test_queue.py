@@ -1,6 +1,8 @@
 import fcntl
 import gc
 import gocept.filestore.interfaces
+import gocept.filestore.lock
+import gocept.filestore.testing
 import gocept.filestore.tests.case
 import os
 import sys
@@ -372,6 +374,35 @@ class OneName(QueueCase):
         with self.store.claim() as claim:
             self.assertEqual('newer', self.text(claim))
         self.assertEqual('newer', self.read('cur', 'a'))
+
+    def test_held_for_a_moment(self):
+        # By somebody who sees that its name is in work, and leaves it.
+        self.put('new', 'a')
+        store = self.store
+        held = gocept.filestore.lock.hold(store._layout['new'], 'a')
+        store._queue._sleep = lambda seconds: held.release()
+        with store.claim() as claim:
+            self.assertEqual('a', claim.filename)
+
+    def test_held_for_long(self):
+        self.put('new', 'a')
+        held = gocept.filestore.lock.hold(self.store._layout['new'], 'a')
+        self.assertIsNone(self.store.claim())
+        held.release()
+
+    def test_newer_one_does_not_wait_for_all_that_were_listed(self):
+        self.put('new', 'a')
+        older = self.store.claim()
+        self.put('new', 'a', 'newer')
+        gocept.filestore.testing.tick(self.path)
+        for number in range(50):
+            self.put('new', str(number))
+        self.store.claim().finish()
+        older.finish()
+        queue = self.store._queue
+        zope.testing.wait.wait(lambda: queue._now() >= queue._look_at)
+        with self.store.claim() as claim:
+            self.assertEqual('newer', self.text(claim))
 
     def test_newer_one_waits_for_a_dead_process(self):
         self.abandon('old')

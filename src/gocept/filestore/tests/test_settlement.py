@@ -1,8 +1,10 @@
 import gocept.filestore.interfaces
+import gocept.filestore.lock
 import gocept.filestore.settlement
 import gocept.filestore.tests.test_batch
 import json
 import os
+import shutil
 import time
 import zope.testing.wait
 
@@ -278,9 +280,7 @@ class Undecided(SettlementCase):
                   'batch.remove("old", "cur")\n'
                   'batch.vote()')
         path.unlink()
-        with self.assertRaises(NoSuchFile):
-            self.store.settle(True)
-        self.store.settle(False)
+        self.assertEqual(1, len(self.store.settle(True)))
 
     def test_draft_that_has_gone_can_be_aborted(self):
         self.in_doubt()
@@ -308,8 +308,352 @@ class Undecided(SettlementCase):
             self.assertEqual([], self.store.status()['intents'])
 
     def test_intent_that_goes_while_it_is_looked_at(self):
-        layout = self.store._layout
-        self.assertIsNone(
-            self.store._intents._read('voted', 'none')
-            if layout.made('voted') else 1)
+        self.store._layout.made('voted')
+        self.assertIsNone(self.store._intents._read('voted', 'none'))
         self.assertIsNone(self.store._intents._take('voted', 'none'))
+
+    def test_which_ones(self):
+        name = self.in_doubt()
+        self.assertEqual([], self.store.settle(False, []))
+        with self.assertRaises(TypeError):
+            self.store.settle(False, name)
+        self.assertEqual([name], self.store.settle(False, iter([name])))
+
+    def test_one_that_can_not_be_committed_keeps_no_other(self):
+        self.in_doubt()
+        os.rename(self.path / 'work' / 'x', self.directory / 'gone')
+        self.dies('batch = store.batch(two_phase=True)\n'
+                  'with batch.publish("z"): pass\n'
+                  'batch.vote()')
+        with self.assertRaises(NoSuchFile):
+            self.store.settle(True)
+        self.assertEqual(['z'], self.tree()['new'])
+
+    def test_another_file_gets_the_inode(self):
+        self.in_doubt()
+        path = self.path / 'work' / 'x'
+        os.rename(path, self.path / 'work' / 'another')
+        with self.store.claim() as claim:
+            self.assertEqual('another', claim.filename)
+
+
+class Removals(SettlementCase):
+
+    def left(self, space, end='batch.vote()'):
+        self.put(space, 'old')
+        self.dies('batch = store.batch(two_phase=True)\n'
+                  'batch.remove("old", %r)\n%s' % (space, end))
+
+    def test_of_new_in_doubt_is_not_claimed(self):
+        self.left('new')
+        self.assertIsNone(self.store.claim())
+        self.store.settle(False)
+        with self.store.claim() as claim:
+            self.assertEqual(('old', 2), (claim.filename, claim.attempt))
+
+    def test_of_new_is_carried_on(self):
+        self.left('new', 'batch.vote(); batch._intent.mark()')
+        self.assertIsNone(self.store.claim())
+        self.assertEqual({}, self.files())
+
+    def test_of_cur_that_was_done_meanwhile(self):
+        for space in ('cur', 'failed'):
+            self.left(space)
+            self.store.clean(space, 0)
+            self.assertEqual(1, len(self.store.settle(True)))
+        os.rmdir(self.path / 'failed')
+        self.assertEqual({}, self.files())
+
+    def test_space_that_has_gone(self):
+        self.left('failed')
+        os.remove(self.path / 'failed' / 'old')
+        os.rmdir(self.path / 'failed')
+        self.assertEqual(1, len(self.store.settle(True)))
+
+
+class Moving(SettlementCase):
+    """An intent is committed while somebody looks."""
+
+    def late(self, child):
+        """Return intents that are listed before a commit, and read after it.
+        """
+        intents = self.store._intents
+        found = intents._found
+
+        def late():
+            intents._found = found
+            result = found()
+            child.run('batch._intent.mark()')
+            return result
+
+        intents._found = late
+        return intents
+
+    def voted(self):
+        child = self.child()
+        child.run(VOTED % True)
+        return child
+
+    def test_draft(self):
+        child = self.voted()
+        draft = os.path.basename(self.store.list('tmp')[0])
+        self.assertTrue(self.late(child).has_draft(draft))
+
+    def test_claim(self):
+        child = self.voted()
+        inode = os.stat(self.path / 'work' / 'x').st_ino
+        self.assertTrue(self.late(child).has_claim('x', inode))
+
+    def test_name(self):
+        child = self.voted()
+        self.assertEqual(
+            {'a', 'b', 'c'}, self.late(child).published(but=None))
+
+    def test_space_that_has_gone(self):
+        self.store._layout.made('voted')
+        self.assertIsNone(self.store._intents._read('voted', 'x'))
+
+
+class Spaces(SettlementCase):
+    """Spaces are removed by hand, or the store is exchanged."""
+
+    def test_voted(self):
+        self.dies(MARKED % True)
+        os.rmdir(self.path / 'voted')
+        self.store.claim().finish(keep=False)
+        self.assertEqual(['x'], self.tree()['cur'])
+        self.assertNotIn('committed', self.tree())
+
+    def test_committed(self):
+        self.in_doubt()
+        os.rmdir(self.path / 'committed')
+        self.assertEqual(1, len(self.store.settle(True)))
+        self.assertEqual(ALL, self.outcome())
+
+    def test_voted_before_an_abort(self):
+        self.put('cur', 'old')
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        batch.remove('old', 'cur')
+        batch.vote()
+        shutil.rmtree(self.path / 'voted')
+        batch.abort()
+        self.assertEqual({'cur': ['old']}, self.files())
+        self.assertEqual(['old'], self.store.clean('cur', 0))
+
+    def test_store_is_exchanged_before_the_vote(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        os.rename(self.path, self.directory / 'aside')
+        self.store.prepare()
+        with self.assertRaises(NoSuchFile):
+            batch.vote()
+        batch.abort()
+        self.assertEqual({}, self.files())
+
+    def test_draft_goes_after_the_vote(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        self.publish(batch, 'b')
+        batch.vote()
+        os.remove(self.store.list('tmp')[0])
+        with self.assertRaises(NoSuchFile) as raised:
+            batch.commit()
+        self.assertIn('its draft has gone', str(raised.exception))
+
+
+class Errors(SettlementCase):
+    """A commit is not done to its end by the process that has decided."""
+
+    def commit(self, error):
+        """Let an error come after the decision, and return the claim."""
+        claim = self.claimed('x')
+        claim.fail(gocept.filestore.interfaces.Retry(after=0))
+        self.put('cur', 'old')
+
+        def fail(*args):
+            raise error
+
+        self.store._attempts.forget = fail
+        with self.assertRaises(type(error)):
+            with self.store.claim() as claim, self.store.batch() as batch:
+                batch.finish(claim)
+                batch.remove('old', 'cur')
+                self.publish(batch, 'a')
+        return claim
+
+    def test_others_go_on(self):
+        for error in KeyboardInterrupt('stop'), OSError(5, 'failing', 'x'):
+            with self.subTest(error=error):
+                self.commit(error)
+                store = self.open_store()
+                names = []
+                for claim in store.claims():
+                    names.append(claim.filename)
+                    claim.finish(keep=False)
+                self.assertEqual(['a'], names)
+                self.assertEqual({'cur': ['x']}, self.files())
+                store.remove('x', 'cur')
+                self.store = self.open_store()
+
+    def test_first_step_is_refused(self):
+        self.put('cur', 'old')
+        batch = self.store.batch()
+        batch.remove('old', 'cur')
+        self.publish(batch, 'a')
+        batch.vote()
+        (self.path / 'committed').rmdir()
+        (self.path / 'committed').write_text('in the way')
+        with self.assertRaises(gocept.filestore.interfaces.InTheWay):
+            batch.commit()
+        (self.path / 'committed').unlink()
+        batch.abort()
+        self.assertEqual(['old'], self.store.clean('cur', 0))
+        self.assertEqual({}, self.files())
+
+    def test_sync_that_has_failed_is_told_and_not_tried_again(self):
+        self.dies(MARKED % True)
+        store = self.open_store(durable=True)
+        sync = store._layout['new'].sync
+        calls = []
+
+        def fail():
+            calls.append('new')
+            raise gocept.filestore.interfaces.NotSynced(5, 'failing')
+
+        store._layout['new'].sync = fail
+        with self.assertRaises(gocept.filestore.interfaces.NotSynced):
+            store.publish('z')
+        store._layout['new'].sync = sync
+        self.assertEqual(ALL, self.outcome())
+        self.assertEqual([], store.status()['intents'])
+        self.assertEqual(['new'], calls)
+
+    def test_intent_of_somebody_else_that_may_not_be_read(self):
+        os.getuid() and self.skipTest('only root can become somebody else')
+        name = self.in_doubt()
+        for path in self.path.rglob('*'):
+            path.chmod(0o777)
+        (self.path / 'voted' / name).chmod(0o600)
+        self.put('new', 'z').chmod(0o666)
+        with self.be_nobody():
+            store = self.open_store()
+            with store.publish('w'):
+                pass
+            self.assertEqual({'w', 'z'}, self.claimed_by(store))
+
+    def claimed_by(self, store):
+        names = set()
+        with self.assertRaises(PermissionError):
+            for claim in store.claims():
+                names.add(claim.filename)
+                claim.finish()
+        return names
+
+
+class Overtaking(SettlementCase):
+
+    def test_publications_do_not(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a', 'first')
+        batch.vote()
+        self.put('new', 'a', 'theirs')
+        batch.commit()
+        store = self.open_store()
+        with store.publish('z'):
+            pass
+        os.remove(self.path / 'new' / 'a')
+        with self.assertRaises(gocept.filestore.interfaces.NameTaken):
+            with store.publish('a') as file:
+                file.write('second')
+        self.assertEqual('first', self.read('new', 'a'))
+
+    def test_draft_with_two_names_is_published_once(self):
+        self.dies(MARKED % True)
+        name, = os.listdir(self.path / 'committed')
+        held = gocept.filestore.lock.hold(
+            self.store._layout['committed'], name)
+        draft = json.loads((self.path / 'committed' / name).read_text())[
+            'deeds'][0]['draft']
+        os.link(self.path / 'tmp' / draft, self.path / 'new' / 'a')
+        self.store.claim().finish(keep=False)
+        held.release()
+        names = [claim.filename for claim in self.store.claims()
+                 if not claim.finish(keep=False)]
+        self.assertEqual(['b', 'c'], sorted(names))
+
+
+class Hostile(SettlementCase):
+    """Somebody writes an intent by hand."""
+
+    def setUp(self):
+        super().setUp()
+        self.victim = self.directory / 'victim'
+        self.victim.write_text('precious')
+        self.put('tmp', 'draft', 'text')
+        self.put('cur', 'old')
+
+    deeds = (
+        {'deed': 'publish', 'filename': 'a', 'draft': '../../victim',
+         'replace': False},
+        {'deed': 'publish', 'filename': '../../victim', 'draft': 'draft',
+         'replace': True},
+        {'deed': 'publish', 'filename': '.hidden', 'draft': 'draft',
+         'replace': False},
+        {'deed': 'publish', 'filename': 'a\0', 'draft': 'draft',
+         'replace': False},
+        {'deed': 'publish', 'filename': '\ud800', 'draft': 'draft',
+         'replace': False},
+        {'deed': 'publish', 'filename': 5, 'draft': 'draft',
+         'replace': False},
+        {'deed': 'publish', 'filename': 'a', 'draft': 'draft', 'replace': 1},
+        {'deed': 'publish', 'filename': 'a'},
+        {'deed': 'finish', 'filename': '../../victim', 'inode': 1,
+         'changed': 1, 'keep': False},
+        {'deed': 'finish', 'filename': 'a', 'inode': '1', 'changed': 1,
+         'keep': False},
+        {'deed': 'remove', 'filename': 'victim', 'space': '..', 'inode': 1,
+         'changed': 1},
+        {'deed': 'remove', 'filename': 'a', 'space': [], 'inode': 1,
+         'changed': 1},
+        {'deed': 'burn', 'filename': 'a'},
+        'no deed')
+
+    def test_nothing_is_done(self):
+        for deed in self.deeds:
+            self.check([deed], {})
+
+    def test_other_facts(self):
+        good = [{'deed': 'publish', 'filename': 'a', 'draft': 'draft',
+                 'replace': False}]
+        for facts in ({'time': 'x'}, {'time': 10 ** 400}, {'two_phase': 1},
+                      {'time': None}):
+            self.check(good, facts)
+
+    def check(self, deeds, facts):
+        before = self.tree()
+        for space in ('voted', 'committed'):
+            self.put(space, 'intent', json.dumps({
+                'time': 1, 'two_phase': False, 'deeds': deeds, **facts}))
+            with self.subTest(space=space, deeds=deeds, facts=facts):
+                self.assertIsNone(self.store.claim())
+                with self.store.batch():
+                    pass
+                self.assertEqual([], self.store.status()['intents'])
+                self.assertEqual([], self.store.settle(False))
+                self.assertEqual('precious', self.victim.read_text())
+            os.remove(self.path / space / 'intent')
+            self.assertEqual(before, self.tree())
+
+    def test_draft_that_is_none(self):
+        os.symlink(self.victim, self.path / 'tmp' / 'link')
+        os.mkfifo(self.path / 'tmp' / 'pipe')
+        (self.path / 'tmp' / 'directory').mkdir()
+        for draft in ('link', 'pipe', 'directory'):
+            self.put('committed', 'intent', json.dumps({
+                'time': 1, 'two_phase': False, 'deeds': [{
+                    'deed': 'publish', 'filename': 'a', 'draft': draft,
+                    'replace': False}]}))
+            with self.assertRaises(gocept.filestore.interfaces.NotRegular):
+                self.store.claim()
+            self.assertNotIn('new', self.tree())

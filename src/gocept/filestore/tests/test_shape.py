@@ -28,8 +28,9 @@ CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
 # What classes of one module say to each other.
 INSIDE = {
     'Claim': {'drop'},
-    'DataManager': {'claim', 'rollback', 'is_over'},
-    'Publishing': {'key', 'twice', 'prepare', 'sync', 'check', 'undo'}}
+    'Publishing': {'key', 'twice', 'deed', 'prepare', 'check', 'undo',
+                   'let_go'},
+    'DataManager': {'claim', 'rollback', 'is_over'}}
 
 
 def modules():
@@ -90,6 +91,8 @@ class Interfaces(gocept.filestore.tests.case.Case):
     def test_public_methods_are_those_of_the_contract(self):
         for class_ in self.classes():
             for interface in zope.interface.implementedBy(class_):
+                if interface.__module__.startswith('zope.'):
+                    continue  # what each tuple is
                 public = {name for name in dir(class_) if name[0] != '_'}
                 self.assertLessEqual(
                     public - set(interface.names(all=True)), {
