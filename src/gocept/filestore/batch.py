@@ -1,3 +1,4 @@
+import contextlib
 import gocept.filestore.draft
 import gocept.filestore.interfaces
 import gocept.filestore.name
@@ -82,8 +83,9 @@ class Batch:
         self._undo(savepoint)
 
     def _undo(self, start=0):
-        for key in reversed(list(self._parts)[start:]):
-            self._parts.pop(key).undo()
+        with contextlib.ExitStack() as last_first:
+            for key in list(self._parts)[start:]:
+                last_first.callback(self._parts.pop(key).undo)
 
     def vote(self):
         self._check()

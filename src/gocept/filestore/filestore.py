@@ -18,6 +18,7 @@ import gocept.filestore.retry
 import gocept.filestore.settlement
 import gocept.filestore.space
 import gocept.filestore.status
+import gocept.filestore.watch
 import os
 import zope.interface
 
@@ -155,6 +156,9 @@ class FileStore:
 
     def claims(self):
         return iter(self.claim, None)
+
+    def watch(self, poll=1):
+        return gocept.filestore.watch.Watch(self.claim, self._layout, poll)
 
     def batch(self, two_phase=False):
         self._settlement.look(refused=[])

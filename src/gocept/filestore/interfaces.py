@@ -397,6 +397,16 @@ class IFileStore(zope.interface.Interface):
 
         """
 
+    def watch(poll=1):
+        """Return an `IWatch`, which yields claims for ever.
+
+        `poll` is the longest time in seconds, a number above 0, between two
+        looks at a store in which nothing waits. A look that takes longer
+        than a fiftieth of that makes the time longer, too. Raises
+        `ValueError` for other numbers.
+
+        """
+
     def batch(two_phase=False):
         """Return an `IBatch`: what is published, finished and removed in one.
 
@@ -603,6 +613,48 @@ class IIntake(zope.interface.Interface):
         at once. If it was the file that could not be synced, it stays hidden,
         and later calls note it in `refused` and go on with the others. If it
         was `new`, the file is visible, and may not survive a power cut.
+
+        """
+
+
+class IWatch(zope.interface.Interface):
+    """An iterator of claims that waits for more when there are none.
+
+    File notification (inotify(7), with the extra ``[watch]``) only wakes it:
+    what is claimed is decided by a listing, as by `IFileStore.claim`. So it
+    misses nothing: neither what was there before, nor what comes in a burst,
+    nor what no notification tells of, like a file from another host, one that
+    is due to be tried again, or one whose process has died. These are found
+    by the next look, see `IFileStore.watch`.
+
+    At the first look, and after the store was moved aside and made again, a
+    probe is moved into `new` to see whether notification works here. How it
+    waits is logged by ``gocept.filestore.watch`` (info).
+
+    An error of `IFileStore.claim` is raised, and the next call goes on. One
+    thread uses it at a time, except for `stop`.
+
+    """
+
+    notifies = zope.interface.Attribute(
+        'True if a notification wakes it, False if it only polls, None before '
+        'the first look. Readonly.')
+
+    def __iter__():
+        """Return itself."""
+
+    def __next__():
+        """Return the next `IClaim`; wait as long as there is none.
+
+        Raises `StopIteration` when it was stopped.
+
+        """
+
+    def stop(*args):
+        """End the iteration: at once if it waits, else with the next call.
+
+        May be called from another thread, from a signal handler (which is
+        why it takes, and ignores, arguments), and twice.
 
         """
 

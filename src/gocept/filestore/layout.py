@@ -59,6 +59,10 @@ class Layout:
                 raise
         self['new']  # a store that is not there has no empty spaces
 
+    def is_made(self, name):
+        """Tell whether there is something of this name; it costs little."""
+        return os.access(self._path_of(name), os.F_OK)
+
     def made(self, name):
         """Return a space that is made on first use.
 

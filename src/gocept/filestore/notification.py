@@ -16,7 +16,7 @@ def watched(space):
     notifier = inotify_simple.INotify()
     try:
         notifier.add_watch(
-            space.path, inotify_simple.flags.CREATE
+            space.directory, inotify_simple.flags.CREATE
             | inotify_simple.flags.MOVED_TO | inotify_simple.flags.ONLYDIR)
     except BaseException:
         notifier.close()
@@ -36,3 +36,18 @@ def delay(source, target, now=time.monotonic):
         gocept.filestore.probe.rename(source, name, target)
         if notifier.read(timeout=PATIENCE):
             return now() - begin
+
+
+def proven(source, target):
+    """Return a notifier of a space, or None and why there can not be one.
+
+    That a move from space to space is told is tried before.
+    """
+    if inotify_simple is None:
+        return None, 'inotify_simple is not installed'
+    try:
+        if delay(source, target) is None:
+            return None, 'nobody is told of a file that comes'
+        return watched(target), None
+    except OSError as error:
+        return None, error.strerror

@@ -139,13 +139,11 @@ class Queue:
         return claim
 
     def _has_events(self, listing, filename):
-        # To find that nothing has ever failed costs as much as to claim, so
-        # this is asked as often as whether a directory was moved aside.
+        # That nothing has ever failed may be over at any moment.
         attempts = listing.attempts
-        if attempts is None:
-            attempts = self._layout.get('attempts') or False
-            listing.attempts = attempts
-        return attempts and attempts.has_file(filename)
+        if attempts is None and self._layout.is_made('attempts'):
+            attempts = listing.attempts = self._layout.get('attempts')
+        return attempts is not None and attempts.has_file(filename)
 
     def _move(self, new, filename, work, held):
         """Move a file to `work`; tell whether nobody was faster."""

@@ -29,6 +29,7 @@ class Runner:
         self._report = report
         self._told_to_stop = False
         self._stopping = threading.Event()
+        self._watches = []
         self._counting = threading.Lock()
         self._errors = []
 
@@ -67,6 +68,8 @@ class Runner:
         if not self._told_to_stop:
             self._told_to_stop = True
             self._stopping.set()
+            for watch in list(self._watches):
+                watch.stop()
 
     def _work(self):
         try:
@@ -77,14 +80,16 @@ class Runner:
             self.stop()
 
     def _claims(self):
+        """Yield claims until we are stopped, or none is left."""
+        claims = self._store.claims()
+        if self._watch:
+            claims = self._store.watch(self.interval)
+            self._watches.append(claims)
         while not self._stopping.is_set():
-            claim = self._store.claim()
-            if claim is not None:
-                yield claim
-            elif self._watch:
-                self._stopping.wait(self.interval)
-            else:
+            claim = next(claims, None)
+            if claim is None:
                 return
+            yield claim
 
     def _process(self, claim):
         try:

@@ -29,7 +29,7 @@ class Space:
         self.name = name
         self.durable = durable
         self.path = os.path.join(store, name)
-        self._directory = directory
+        self.directory = directory
         with Naming(self.path):
             self.descriptor = os.open(directory, DIRECTORY)
             self._status = os.fstat(self.descriptor)
@@ -48,7 +48,7 @@ class Space:
         No other directory can have our inode as long as we hold it open.
         """
         try:
-            return os.path.samestat(os.lstat(self._directory), self._status)
+            return os.path.samestat(os.lstat(self.directory), self._status)
         except OSError:
             return False
 

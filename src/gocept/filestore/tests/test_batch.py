@@ -400,6 +400,18 @@ class Errors(BatchCase):
                 batch.abort()
                 self.assertEqual({}, self.files())
 
+    def test_abort_undoes_the_others_when_one_can_not_be(self):
+        self.put('new', 'x')
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        batch.remove('x', 'new')
+        self.publish(batch, 'b')
+        batch.vote()
+        os.remove(self.path / 'work' / 'x')
+        with self.assertRaises(interfaces.NoSuchFile):
+            batch.abort()
+        self.assertEqual({}, self.files())
+
     def test_abort_after_the_commit_does_nothing(self):
         batch = self.store.batch()
         self.publish(batch, 'a')

@@ -375,6 +375,18 @@ class OneName(QueueCase):
             self.assertEqual('newer', self.text(claim))
         self.assertEqual('newer', self.read('cur', 'a'))
 
+    def test_first_failure_of_the_store_is_seen_at_once(self):
+        for name in 'ab':
+            self.put('new', name)
+            gocept.filestore.testing.tick(self.path)
+        self.store.claim().finish()  # nothing has ever failed
+        other = self.open_store()
+        other.claim().fail(gocept.filestore.interfaces.Reject('no'))
+        other.retry('b')
+        with self.store.claim() as claim:
+            self.assertEqual('b', claim.filename)
+        self.assertEqual({'cur': ['a', 'b']}, self.tree())
+
     def test_held_for_a_moment(self):
         # By somebody who sees that its name is in work, and leaves it.
         self.put('new', 'a')

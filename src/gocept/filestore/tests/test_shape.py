@@ -23,6 +23,7 @@ CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
         'failed', 'listing', 'claim', 'recovery', 'queue', 'clean', 'status',
         'guard', 'lease', 'quiet', 'selection', 'folder', 'marker', 'delivery',
         'intake', 'deed', 'intent', 'settlement', 'part', 'batch',
+        'probe', 'notification', 'watch',
         'filestore'}
 
 # What classes of one module say to each other.
@@ -208,7 +209,7 @@ class Imports(unittest.TestCase):
         self.assertEqual('FileStore', found)
         for name in ('transaction', 'zope.component', 'zope.configuration',
                      'zope.schema', 'zope.event', 'click', 'tqdm', 'asyncio',
-                     'logging', 'gocept.filestore.cli',
+                     'gocept.filestore.cli',
                      'gocept.filestore.zcml'):
             self.assertNotIn(name, names)
 
