@@ -1,5 +1,6 @@
 import contextlib
 import gocept.filestore.draft
+import gocept.filestore.event
 import gocept.filestore.failed
 import gocept.filestore.interfaces
 import gocept.filestore.space
@@ -17,13 +18,14 @@ class Claim:
     """A file in `work` whose lock is ours."""
 
     def __init__(self, layout, attempts, work, filename, held, attempt=1,
-                 has_events=False):
+                 has_events=False, event=gocept.filestore.event.Claimed):
         self._layout = layout
         self._attempts = attempts
         self._work = work
         self._held = held
         self._has_events = has_events
         self._is_shared = False
+        self._event = event
         self.filename = filename
         self.attempt = attempt
 
@@ -53,6 +55,19 @@ class Claim:
             type(self).__module__, type(self).__name__, self.path,
             self.attempt)
 
+    def told(self):
+        """Tell that it begins; without that it does not."""
+        try:
+            self._notify(self._event)
+        except BaseException:
+            self.release()
+            raise
+        return self
+
+    def _notify(self, kind, *facts):
+        gocept.filestore.event.notify(
+            kind, self.filename, self._layout.path, self.attempt, *facts)
+
     @property
     def path(self):
         return self._work.path_of(self.filename)
@@ -81,6 +96,11 @@ class Claim:
         return os.dup(self._held.descriptor)
 
     def finish(self, keep=True):
+        self.done(keep)
+        self._notify(gocept.filestore.event.Finished)
+
+    def done(self, keep):
+        """Settle it, and let others tell."""
         self._check()
         with gocept.filestore.space.Naming(self.path):
             if self._has_events:
@@ -102,10 +122,13 @@ class Claim:
         self._check()
         self._has_events = True
         with gocept.filestore.space.Naming(self.path):
-            if self._attempts.fail(
-                    self.filename, self._inode, self.attempt, error):
+            is_last = self._attempts.fail(
+                self.filename, self._inode, self.attempt, error)
+            if is_last:
                 self._take_away(self._give_up)
         self.drop()
+        self._notify(gocept.filestore.event.GivenUp if is_last
+                     else gocept.filestore.event.Failed, error)
 
     def release(self):
         self._check()

@@ -1,6 +1,7 @@
 """What a batch does, each so that others can do it again after a crash."""
 import gocept.filestore.claim
 import gocept.filestore.clean
+import gocept.filestore.event
 import gocept.filestore.interfaces
 import gocept.filestore.lock
 import gocept.filestore.move
@@ -70,11 +71,12 @@ class Finish:
     """A file leaves `work`."""
 
     facts = {'filename': is_name, 'inode': is_number, 'changed': is_number,
-             'keep': is_flag}
+             'attempt': is_number, 'keep': is_flag}
     claim = None  # of the process that has it, if this is that one
 
-    def __init__(self, filename, inode, changed, keep):
+    def __init__(self, filename, inode, changed, attempt, keep):
         self.filename = filename
+        self.attempt = attempt  # 0 if it is removed unseen
         self.inode = inode
         self.changed = changed
         self.keep = keep
@@ -88,7 +90,7 @@ class Finish:
 
     def carry_out(self, layout, attempts):
         if self.claim is not None:
-            self.claim.finish(self.keep)
+            self.claim.done(self.keep)
             return True
         if not self.is_possible(layout):
             return True
@@ -103,7 +105,7 @@ class Finish:
             layout, attempts, layout['work'], self.filename, held,
             has_events=True)
         try:
-            claim.finish(self.keep)
+            claim.done(self.keep)
         finally:
             claim.drop()
 
@@ -200,3 +202,15 @@ def sync(deeds, layout):
         space = layout.get(name)
         if space:
             space.sync()
+
+
+def tell(deeds, store):
+    """Tell of what was published, and finished."""
+    for deed in deeds:
+        if isinstance(deed, Publish):
+            gocept.filestore.event.notify(
+                gocept.filestore.event.Published, deed.filename, store)
+        elif isinstance(deed, Finish) and deed.attempt:
+            gocept.filestore.event.notify(
+                gocept.filestore.event.Finished, deed.filename, store,
+                deed.attempt)

@@ -1,5 +1,6 @@
 import errno
 import gocept.filestore.copy
+import gocept.filestore.event
 import gocept.filestore.folder
 import gocept.filestore.interfaces
 import gocept.filestore.move
@@ -60,6 +61,8 @@ class Delivery:
             return False
         with gocept.filestore.space.Naming(new.path):
             new.sync()
+        gocept.filestore.event.notify(
+            gocept.filestore.event.Published, filename, self._layout.path)
         return True
 
     def _sync(self, filename, file):

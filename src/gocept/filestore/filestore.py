@@ -3,6 +3,7 @@ import gocept.filestore.batch
 import gocept.filestore.clean
 import gocept.filestore.copy
 import gocept.filestore.draft
+import gocept.filestore.event
 import gocept.filestore.failed
 import gocept.filestore.folder
 import gocept.filestore.guard
@@ -106,6 +107,9 @@ class FileStore:
                 self._move_locked(filename, source, destination)
             if source.name == 'tmp':
                 destination.sync()
+        if destination.name == 'new':
+            gocept.filestore.event.notify(
+                gocept.filestore.event.Published, filename, self.path)
 
     def _move_locked(self, filename, source, destination):
         """Move a file that nobody replaces or takes at this moment."""
@@ -152,7 +156,7 @@ class FileStore:
                 claim = self._queue.claim()
         if claim is None and refused:
             raise refused[0]
-        return claim
+        return claim and claim.told()
 
     def claims(self):
         return iter(self.claim, None)

@@ -217,6 +217,7 @@ class Intent:
         finally:
             # A sync that has failed is told, and not tried again by others.
             self.remove()
+        gocept.filestore.deed.tell(self.deeds, self._layout.path)
         return True
 
     def remove(self):

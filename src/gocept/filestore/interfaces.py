@@ -947,6 +947,76 @@ class IClaim(zope.interface.Interface):
         """
 
 
+class IFileStoreEvent(zope.interface.Interface):
+    """Something has happened to a file of a store.
+
+    Events are sent through zope.event, in the process and thread that does
+    it, when it is done on the disk, and before the verb returns. Without
+    subscribers they cost next to nothing.
+
+    An error in a subscriber goes to whoever has called the verb, and undoes
+    nothing: a file stays published, a claim settled. There is one exception:
+    if it comes from `IClaimed` or `ITakenOver`, the claim is released first,
+    as nobody would get it. Of several subscribers the later ones are not
+    called then.
+
+    An event is sent at most once: whoever dies at that moment has not sent
+    it. Nothing is sent for what clients do that know nothing of us, like mv.
+
+    """
+
+    filename = zope.interface.Attribute('The bare name. Readonly.')
+
+    store = zope.interface.Attribute('The path of the store. Readonly.')
+
+
+class IPublished(IFileStoreEvent):
+    """A file has come into `new`: published, moved, copied or taken in.
+
+    In a batch they are sent for all files when all of it is done, by whoever
+    does that. Not sent for a file that is given back, or tried again.
+
+    """
+
+
+class IClaimed(IFileStoreEvent):
+    """A file was claimed from `new`."""
+
+    attempt = zope.interface.Attribute(
+        'The number of the attempt, an int from 1. Readonly.')
+
+
+class ITakenOver(IClaimed):
+    """A file was claimed in `work`: its process had died, or it was due."""
+
+
+class IFinished(IFileStoreEvent):
+    """The work with a file is done."""
+
+    attempt = zope.interface.Attribute(
+        'The number of the attempt that succeeded, an int from 1. Readonly.')
+
+
+class IFailed(IFileStoreEvent):
+    """An attempt has failed. The file waits in `work`, if there is another.
+    """
+
+    attempt = zope.interface.Attribute(
+        'The number of the attempt that failed, an int from 1. Readonly.')
+
+    error = zope.interface.Attribute(
+        'What `IClaim.fail` got, an exception or a string. Readonly.')
+
+
+class IGivenUp(IFailed):
+    """The last attempt has failed, and the file lies in `failed`.
+
+    If the worker has died, it is sent by whoever has taken the file over; the
+    error is a string then.
+
+    """
+
+
 class IFinding(zope.interface.Interface):
     """What a look at one thing of a store has shown."""
 

@@ -92,7 +92,7 @@ class Finishing:
             raise gocept.filestore.interfaces.ForeignClaim(
                 self.filename, layout.path, 'it was not claimed from here')
         self._status = status
-        self.deed = finish(claim, status, keep)
+        self.deed = finish(claim, status, claim.attempt, keep)
 
     @property
     def key(self):
@@ -166,7 +166,7 @@ class Removing:
         self._claim = gocept.filestore.claim.Claim(
             self._layout, self._attempts, work, self.filename, held,
             has_events=True)
-        self.deed = finish(self._claim, held.status, keep=False)
+        self.deed = finish(self._claim, held.status, 0, keep=False)
 
     def _check(self):
         """Return the space in which the file is."""
@@ -198,10 +198,10 @@ class Removing:
             self.filename, self._layout.path, reason)
 
 
-def finish(claim, status, keep):
+def finish(claim, status, attempt, keep):
     """Return the deed that finishes a claim of this process."""
     deed = gocept.filestore.deed.Finish(
-        claim.filename, status.st_ino, status.st_mtime_ns, keep)
+        claim.filename, status.st_ino, status.st_mtime_ns, attempt, keep)
     deed.claim = claim
     return deed
 

@@ -1,5 +1,6 @@
 import contextlib
 import gocept.filestore.draft
+import gocept.filestore.event
 import gocept.filestore.interfaces
 import gocept.filestore.move
 import gocept.filestore.name
@@ -75,6 +76,10 @@ class Publication:
             self._space = self._layout[self._target]
             self._move()
         self._space.sync()
+        if self._target == 'new':
+            gocept.filestore.event.notify(
+                gocept.filestore.event.Published, self.filename,
+                self._layout.path)
 
     def _move(self):
         move = self._tmp.replace if self._replace else self._tmp.move

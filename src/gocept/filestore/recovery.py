@@ -1,5 +1,6 @@
 import collections
 import gocept.filestore.claim
+import gocept.filestore.event
 import gocept.filestore.failed
 import gocept.filestore.interfaces
 import gocept.filestore.listing
@@ -140,9 +141,12 @@ class Recovery:
         number = begin(work, filename, held.status)
         if number is None:
             return None
+        event = gocept.filestore.event.Claimed
+        if begin == self._resume:
+            event = gocept.filestore.event.TakenOver
         return gocept.filestore.claim.Claim(
             self._layout, self._attempts, work, filename, held, number,
-            has_events=True)
+            True, event)
 
     def _resume(self, work, filename, status):
         """Return the number of the attempt that begins, or None for none."""
@@ -153,7 +157,14 @@ class Recovery:
         number = self._attempts.resume(filename, inode, history)
         if number is None:
             gocept.filestore.failed.take(self._layout, work, filename)
+            self._tell_given_up(filename, inode)
         return number
+
+    def _tell_given_up(self, filename, inode):
+        history = self._attempts.history(filename, inode)
+        gocept.filestore.event.notify(
+            gocept.filestore.event.GivenUp, filename, self._layout.path,
+            history.attempts, history.error)
 
     def _follow(self, work, filename, held, take):
         """Claim the newer file of a name that is free now, or return None."""
