@@ -109,7 +109,8 @@ class FileStore:
                 destination.sync()
         if destination.name == 'new':
             gocept.filestore.event.notify(
-                gocept.filestore.event.Published, filename, self.path)
+                gocept.filestore.event.Published, filename,
+                self._layout.path)
 
     def _move_locked(self, filename, source, destination):
         """Move a file that nobody replaces or takes at this moment."""

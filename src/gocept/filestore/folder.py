@@ -40,7 +40,10 @@ class Folder:
             self._open()
         with contextlib.suppress(gocept.filestore.interfaces.NameTaken):
             os.close(self.parked.create(LOCK, os.O_RDONLY, self._file_mode))
-        return gocept.filestore.lock.hold(self.parked, LOCK)
+        held = gocept.filestore.lock.hold(self.parked, LOCK)
+        if held is None:
+            self.parked.check(LOCK)  # nobody can lock what is no file
+        return held
 
     def _open(self):
         self._check_outside()

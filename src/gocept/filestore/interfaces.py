@@ -608,11 +608,12 @@ class IIntake(zope.interface.Interface):
         example a `PermissionError` for a file that may not be read.
 
         Raises `InvalidSpace` for a folder that is a part of the store,
-        `InTheWay` for a .filestore that is no directory, and `OSError` for a
-        folder that is missing, unreadable, or read-only. Raises `NotSynced`
-        at once. If it was the file that could not be synced, it stays hidden,
-        and later calls note it in `refused` and go on with the others. If it
-        was `new`, the file is visible, and may not survive a power cut.
+        `InTheWay` for a .filestore that is no directory, `NotRegular` for a
+        .lock in it that is no file, and `OSError` for a folder that is
+        missing, unreadable, or read-only. Raises `NotSynced` at once. If it
+        was the file that could not be synced, it stays hidden, and later
+        calls note it in `refused` and go on with the others. If it was `new`,
+        the file is visible, and may not survive a power cut.
 
         """
 

@@ -102,6 +102,20 @@ class Names(gocept.filestore.tests.test_intake.IntakeCase):
         self.assertEqual(space.path, raised.exception.filename)
 
 
+class Lock(gocept.filestore.tests.test_intake.IntakeCase):
+
+    def test_that_is_no_file(self):
+        hidden = self.folder / '.filestore'
+        hidden.mkdir()
+        lock = hidden / '.lock'
+        for make in (lambda: lock.symlink_to('elsewhere'), lock.mkdir,
+                     lambda: os.mkfifo(lock)):
+            make()
+            with self.assertRaises(gocept.filestore.interfaces.NotRegular):
+                self.take()
+            shutil.rmtree(lock) if lock.is_dir() else lock.unlink()
+
+
 class TwoIntakes(gocept.filestore.tests.test_intake.IntakeCase):
 
     def test_second_one_does_nothing_meanwhile(self):
