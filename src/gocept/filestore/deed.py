@@ -132,11 +132,12 @@ class Remove:
 
     def carry_out(self, layout, attempts):
         space = layout.get(self.space)
-        if not space or not is_same(space.stat(self.filename), self):
+        if not space:
             return True
         held = self.held or gocept.filestore.lock.hold(space, self.filename)
         if held is None:
-            return False  # somebody works with it
+            # It has gone; or somebody works with it, for a moment.
+            return not is_same(space.stat(self.filename), self)
         with held:
             if is_same(held.status, self):
                 gocept.filestore.clean.remove_aside(

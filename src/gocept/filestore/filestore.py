@@ -16,10 +16,11 @@ import gocept.filestore.name
 import gocept.filestore.publish
 import gocept.filestore.queue
 import gocept.filestore.retry
+import gocept.filestore.selected
+import gocept.filestore.selection
 import gocept.filestore.settlement
 import gocept.filestore.space
 import gocept.filestore.status
-import gocept.filestore.watch
 import os
 import zope.interface
 
@@ -51,16 +52,13 @@ class FileStore:
         self._layout = gocept.filestore.layout.Layout(
             os.fspath(path), self.sub_dirs, durable, directory_mode, prepare)
         self._drafts = gocept.filestore.draft.Drafts(self._layout, file_mode)
-        self._new = self._naming('new')
         self._attempts = gocept.filestore.attempt.Attempts(
             self._layout, self._drafts, self.retry_policy)
         self._intents = gocept.filestore.intent.Intents(
             self._layout, self._drafts)
         self._settlement = gocept.filestore.settlement.Settlement(
             self._layout, self._attempts, self._intents, in_doubt)
-        self._queue = gocept.filestore.queue.Queue(
-            self._layout, self._attempts, self._intents,
-            None if quiet is None else gocept.filestore.guard.Guard(quiet))
+        self._all = self._selected(self._attempts)
 
     def __reduce__(self):
         return type(self), (self.path, self.durable, self.file_mode,
@@ -149,21 +147,31 @@ class FileStore:
             self._layout, self._drafts, filename, mode, replace, text)
 
     def claim(self):
-        refused = []
-        with self._new:
-            self._settlement.look(refused)
-            claim = self._queue.claim()
-            if claim is None and self._settlement.settle(refused):
-                claim = self._queue.claim()
-        if claim is None and refused:
-            raise refused[0]
-        return claim and claim.told()
+        return self._all.claim()
 
     def claims(self):
-        return iter(self.claim, None)
+        return self._all.claims()
 
     def watch(self, poll=1):
-        return gocept.filestore.watch.Watch(self.claim, self._layout, poll)
+        return self._all.watch(poll)
+
+    def select(self, include=('*',), exclude=(), order='age',
+               retry_policy=None):
+        attempts = self._attempts
+        if retry_policy is not None:
+            attempts = gocept.filestore.attempt.Attempts(
+                self._layout, self._drafts, retry_policy)
+        return self._selected(
+            attempts, gocept.filestore.selection.Selection(include, exclude),
+            order)
+
+    def _selected(self, attempts, *selection):
+        # A guard forgets the files that are not in its queue.
+        guard = None if self.quiet is None else gocept.filestore.guard.Guard(
+            self.quiet)
+        return gocept.filestore.selected.Selected(
+            self._layout, self._settlement, gocept.filestore.queue.Queue(
+                self._layout, attempts, self._intents, guard, *selection))
 
     def batch(self, two_phase=False):
         self._settlement.look(refused=[])

@@ -397,6 +397,20 @@ class IFileStore(zope.interface.Interface):
 
         """
 
+    def select(include=('*',), exclude=(), order='age', retry_policy=None):
+        """Return an `ISelection`: some of the files, in an order of its own.
+
+        `include` and `exclude` are sequences of patterns for names, as in the
+        shell and case-sensitive (fnmatch). `order` is 'age', those first that
+        have been in `new` longest, or 'name'. `retry_policy` is an
+        `IRetryPolicy` for what is claimed through it, None for the store's.
+
+        Files of `work` come first in any case: those that are due, or whose
+        process has died. Raises `ValueError` for another order, `TypeError`
+        for patterns that are one string.
+
+        """
+
     def watch(poll=1):
         """Return an `IWatch`, which yields claims for ever.
 
@@ -618,6 +632,24 @@ class IIntake(zope.interface.Interface):
         """
 
 
+class ISelection(zope.interface.Interface):
+    """Some of the files of a store, see `IFileStore.select`.
+
+    Several selections of one store do not know of each other; no file is
+    claimed twice if it belongs to two.
+
+    """
+
+    def claim():
+        """Return an `IClaim`, or None, as `IFileStore.claim` does."""
+
+    def claims():
+        """Yield one claim after the other, as `IFileStore.claims` does."""
+
+    def watch(poll=1):
+        """Return an `IWatch`, as `IFileStore.watch` does."""
+
+
 class IWatch(zope.interface.Interface):
     """An iterator of claims that waits for more when there are none.
 
@@ -651,11 +683,70 @@ class IWatch(zope.interface.Interface):
 
         """
 
+    is_stopped = zope.interface.Attribute(
+        'True as soon as `stop` was called. Readonly.')
+
+    def pause(seconds):
+        """Wait for so many seconds, a number, or until it is stopped.
+
+        It does not wait for files, and a number below 0 is 0.
+
+        """
+
     def stop(*args):
         """End the iteration: at once if it waits, else with the next call.
 
         May be called from another thread, from a signal handler (which is
         why it takes, and ignores, arguments), and twice.
+
+        """
+
+
+class IConsumer(zope.interface.Interface):
+    """Claims files, lets a handler work on each, and settles them.
+
+    A `gocept.filestore.consumer.Consumer` is made of an `IFileStore` and a
+    handler, a callable that gets an `IClaim`. When the handler returns the
+    claim is finished, when it raises an `Exception` it fails, and the next
+    file has its turn. The handler may settle the claim by itself. What is no
+    `Exception`, such as KeyboardInterrupt, releases the claim and goes on to
+    the caller. Further arguments, all of which may be left out:
+
+        include, exclude, order, retry_policy
+                    see `IFileStore.select`
+        keep        True: done files are kept in `cur`; False: removed
+        transaction_manager
+                    the handler and the settling happen in one transaction of
+                    it. What conflicts (a TransientError) is tried three times
+                    in all; then the file is given back, and no attempt is
+                    counted. Each try gets the same claim. (Extra
+                    ``[transaction]``)
+        rate        files per second, at most
+        timeout     seconds for one file; then `TimeoutError` is raised in the
+                    handler, by SIGALRM: in the main thread only
+        poll        see `IFileStore.watch`
+
+    `ValueError` is raised for bad ones, and without the package transaction.
+
+    An `OSError` of claiming is logged once, and after a pause it is tried
+    again: after a second, then twice as long each time, up to a minute. The
+    logger is ``gocept.filestore.consumer``: each file that is done is an info
+    with its path, attempt and seconds, each one that fails is an error with
+    its traceback. If it can not be settled, that is logged as well, and the
+    claim is left as by a process that dies.
+
+    """
+
+    def run():
+        """Work until it is stopped; wait when there is no file."""
+
+    def drain():
+        """Work until no file is left, or until it is stopped."""
+
+    def stop(*args):
+        """Let the file that is in work be done, and begin no other one.
+
+        May be called from another thread, from a signal handler, and twice.
 
         """
 

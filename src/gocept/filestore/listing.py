@@ -1,4 +1,5 @@
 import collections
+import gocept.filestore.selection
 
 
 class Listing:
@@ -7,9 +8,11 @@ class Listing:
     work = attempts = None
     has_held = False  # whether somebody held a file of it
 
-    def __init__(self, new=None):
+    def __init__(self, new=None, order='age',
+                 selection=gocept.filestore.selection.EVERYTHING):
         self.new = new
-        self.filenames = collections.deque(oldest_first(new) if new else ())
+        self.filenames = collections.deque(
+            ORDERS[order](new, selection) if new else ())
         self.behind = []  # those behind an older one of their name
 
     def next(self):
@@ -25,13 +28,22 @@ class Listing:
         self.filenames.extendleft(reversed(behind))
 
 
-def oldest_first(space):
+def oldest_first(space, selection=gocept.filestore.selection.EVERYTHING):
     """List the names of files, those first that came into the space first.
 
     The move that brought a file has set its ctime, on every file system.
     """
-    arrivals = [(arrival(entry), entry.name) for entry in space.entries()]
+    arrivals = [(arrival(entry), entry.name) for entry in space.entries()
+                if selection.has(entry.name)]
     return [name for ctime, name in sorted(arrivals)]
+
+
+def by_name(space, selection):
+    return sorted(entry.name for entry in space.entries()
+                  if selection.has(entry.name))
+
+
+ORDERS = {'age': oldest_first, 'name': by_name}
 
 
 def arrival(entry):

@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import gocept.filestore.claim
 import gocept.filestore.interfaces
@@ -5,6 +6,7 @@ import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.move
 import gocept.filestore.recovery
+import gocept.filestore.selection
 import gocept.filestore.space
 import time
 
@@ -22,12 +24,18 @@ class Queue:
     pause = 0.001  # seconds
 
     def __init__(self, layout, attempts, intents, guard=None,
+                 selection=gocept.filestore.selection.EVERYTHING, order='age',
                  now=time.monotonic, sleep=time.sleep):
+        if order not in gocept.filestore.listing.ORDERS:
+            raise ValueError('the order of files is one of %s, not %r' % (
+                ', '.join(sorted(gocept.filestore.listing.ORDERS)), order))
         self._layout = layout
         self._attempts = attempts
         self._guard = guard
+        self._selection = selection
+        self._order = order
         self._recovery = gocept.filestore.recovery.Recovery(
-            layout, attempts, intents, guard)
+            layout, attempts, intents, guard, selection)
         self._listing = gocept.filestore.listing.Listing()
         self._now = now
         self._sleep = sleep
@@ -73,7 +81,8 @@ class Queue:
         return claim
 
     def _list(self):
-        listing = gocept.filestore.listing.Listing(self._layout['new'])
+        listing = gocept.filestore.listing.Listing(
+            self._layout['new'], self._order, self._selection)
         if self._guard:
             self._guard.keep(listing.filenames)
         return listing
@@ -172,4 +181,6 @@ class Queue:
             space = self._layout.get(name)
             for entry in space.entries() if space else ():
                 if entry.inode() == held.status.st_ino:
-                    space.remove(entry.name)
+                    with contextlib.suppress(FileNotFoundError):
+                        # who is moving it has just done so
+                        space.remove(entry.name)

@@ -5,6 +5,7 @@ import gocept.filestore.failed
 import gocept.filestore.interfaces
 import gocept.filestore.listing
 import gocept.filestore.lock
+import gocept.filestore.selection
 import time
 
 
@@ -21,11 +22,13 @@ class Recovery:
     longest = 5  # seconds; what has taken so long was a pause, and no work
 
     def __init__(self, layout, attempts, intents, guard=None,
+                 selection=gocept.filestore.selection.EVERYTHING,
                  now=time.monotonic, clock=time.time):
         self._layout = layout
         self._attempts = attempts
         self._intents = intents
         self._guard = guard
+        self._selection = selection
         self._now = now
         self._clock = clock
         self._found = collections.deque()
@@ -78,6 +81,8 @@ class Recovery:
         """
         clock, known, found = self._clock(), {}, []
         for entry in work.entries() if work else ():
+            if not self._selection.has(entry.name):
+                continue
             key = (gocept.filestore.listing.arrival(entry), entry.name,
                    entry.inode())
             due = self._due.get(key, 0)

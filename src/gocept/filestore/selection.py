@@ -13,6 +13,16 @@ class Selection:
                 and not matches(filename, self._exclude))
 
 
+class Everything:
+    """Looks at all of them."""
+
+    def has(self, filename):
+        return True
+
+
+EVERYTHING = Everything()
+
+
 def patterns(value):
     if isinstance(value, str):
         raise TypeError('patterns are a sequence of strings, not %r' % value)

@@ -32,20 +32,20 @@ def status(layout, attempts, intents, clock=time.time):
 def find(layout):
     """Return space, name and status of each file, by its inode.
 
-    One that goes round, ahead of us, is not met: so we look again, until
-    nobody unknown is met.
+    One that goes round, ahead of us, is not met: so we look again, as long as
+    anything moves.
     """
     found = {}
     for _ in range(LOOKS):
-        known = len(found)
-        for name in SPACES:
-            look(layout.get(name), found)
-        if len(found) == known:
+        changes = [look(layout.get(name), found) for name in SPACES]
+        if not any(changes):
             break
     return found
 
 
 def look(space, found):
+    """Find files in a space; tell whether that has changed anything."""
+    has_changed = False
     for entry in space.entries() if space else ():
         if found.get(entry.inode(), ())[:2] == (space.name, entry.name):
             continue
@@ -54,6 +54,8 @@ def look(space, found):
         except OSError:
             continue  # it has gone on, and is met there
         found[entry.inode()] = space.name, entry.name, status
+        has_changed = True
+    return has_changed
 
 
 def totals(space, found, now):

@@ -16,6 +16,7 @@ SHARE = 0.02  # of the time, at most, is spent with looking in vain
 class Watch:
     """Waits for files to claim; whatever wakes it, a listing decides."""
 
+    is_stopped = False
     notifies = None
 
     def __init__(self, claim, layout, poll, now=time.monotonic):
@@ -27,7 +28,6 @@ class Watch:
         self._layout = layout
         self._poll = poll
         self._now = now
-        self._is_stopped = False
         self._new = self._notifier = None
         self._reader, self._writer = os.pipe()
         os.set_blocking(self._writer, False)
@@ -42,7 +42,7 @@ class Watch:
         return self
 
     def __next__(self):
-        while not self._is_stopped:
+        while not self.is_stopped:
             # In this order, what comes after the listing wakes us.
             self._watch()
             begin = self._now()
@@ -53,11 +53,16 @@ class Watch:
         raise StopIteration
 
     def stop(self, *args):
-        self._is_stopped = True
+        self.is_stopped = True
         try:
             os.write(self._writer, b'.')
         except BlockingIOError:
             return  # it has been told often enough
+
+    def pause(self, seconds):
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        poll.poll(max(0, seconds) * 1000)
 
     def _watch(self):
         """Watch `new`, also if it was moved aside and made again."""

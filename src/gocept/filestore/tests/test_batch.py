@@ -231,13 +231,15 @@ class Errors(BatchCase):
         # No file of this process may grow beyond 10 bytes.
         error = self.child().run(
             'import resource\n'
-            'resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))\n'
+            'before = resource.getrlimit(resource.RLIMIT_FSIZE)\n'
+            'resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))\n'
             'try:\n'
             '    with store.batch() as batch:\n'
             '        with batch.publish("a") as file:\n'
             '            _ = file.write("text")\n'
             'except OSError as error:\n'
-            '    answer = error.errno, error.filename')
+            '    answer = error.errno, error.filename\n'
+            'resource.setrlimit(resource.RLIMIT_FSIZE, before)')
         self.assertEqual(errno.EFBIG, error[0])
         self.assertTrue(error[1].startswith(str(self.path / 'voted')), error)
         self.assertEqual({}, self.files())
@@ -253,6 +255,11 @@ class Errors(BatchCase):
             self.refuse(interfaces.ForeignClaim, 'not claimed from here',
                         self.store.batch().finish, claim)
         ours.finish()
+
+    def test_what_is_no_claim(self):
+        for claim in (None, 'a', self.store):
+            with self.assertRaises(TypeError):
+                self.store.batch().finish(claim)
 
     def test_claim_that_is_settled(self):
         claim = self.claimed('x')

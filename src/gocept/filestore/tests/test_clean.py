@@ -423,6 +423,16 @@ claim = store.claim()
 """
 
 
+class Gone(CleanCase):
+
+    def test_in_the_middle(self):
+        paths = [self.put('cur', name) for name in 'ab']
+        self.attempts.forget = lambda *args: paths[0].unlink(missing_ok=True)
+        self.assertEqual(['b'], gocept.filestore.clean.clean(
+            self.layout, self.attempts, self.intents, 'cur', -60))
+        self.assertEqual({}, self.tree())
+
+
 class Race(CleanCase):
 
     def test_each_file_is_removed_by_one(self):

@@ -1,3 +1,4 @@
+import concurrent.futures
 import errno
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
@@ -312,20 +313,12 @@ class Threads(gocept.filestore.tests.case.Case):
                 str(self.directory / str(number)), durable=False)
             store.prepare()
             together = threading.Barrier(8, timeout=60)
-            errors = []
 
-            def publish(store=store, together=together, errors=errors):
+            def publish(number, store=store, together=together):
                 together.wait()
-                try:
-                    with store.publish():
-                        pass
-                except Exception as error:
-                    errors.append(error)
+                with store.publish():
+                    pass
 
-            threads = [threading.Thread(target=publish) for _ in range(8)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-            self.assertEqual([], errors)
+            with concurrent.futures.ThreadPoolExecutor(8) as threads:
+                list(threads.map(publish, range(8)))
             self.assertEqual(8, len(store.list('new')))

@@ -2,6 +2,7 @@ import fcntl
 import gc
 import gocept.filestore.interfaces
 import gocept.filestore.lock
+import gocept.filestore.retry
 import gocept.filestore.testing
 import gocept.filestore.tests.case
 import os
@@ -392,7 +393,7 @@ class OneName(QueueCase):
         self.put('new', 'a')
         store = self.store
         held = gocept.filestore.lock.hold(store._layout['new'], 'a')
-        store._queue._sleep = lambda seconds: held.release()
+        store._all._queue._sleep = lambda seconds: held.release()
         with store.claim() as claim:
             self.assertEqual('a', claim.filename)
 
@@ -411,7 +412,7 @@ class OneName(QueueCase):
             self.put('new', str(number))
         self.store.claim().finish()
         older.finish()
-        queue = self.store._queue
+        queue = self.store._all._queue
         zope.testing.wait.wait(lambda: queue._now() >= queue._look_at)
         with self.store.claim() as claim:
             self.assertEqual('newer', self.text(claim))
@@ -650,3 +651,56 @@ class Fork(QueueCase):
             'os.wait()')
         self.assertEqual(99, len(names))
         self.assertEqual(99, len(set(names)))
+
+
+class Select(gocept.filestore.tests.case.Case):
+
+    def names(self, **options):
+        names = []
+        for claim in self.store.select(**options).claims():
+            names.append(claim.filename)
+            claim.finish(keep=False)
+        return names
+
+    def test_patterns_and_order(self):
+        for name in ('c', 'b', 'a', 'B'):
+            self.put('new', name)
+            gocept.filestore.testing.tick(self.path)
+        self.assertEqual(['b', 'c'], self.names(
+            include=['[a-z]'], exclude=['a'], order='name'))
+        self.assertEqual(['a', 'B'], self.names())
+
+    def test_work(self):
+        for name in 'ab':
+            self.put('work', name)
+        self.assertEqual(['b'], self.names(include=['b']))
+        self.assertEqual(['a'], self.tree()['work'])
+
+    def test_policy(self):
+        policy = gocept.filestore.retry.RetryPolicy(attempts=1)
+        self.put('new', 'a')
+        self.store.select(retry_policy=policy).claim().fail('no paper')
+        self.assertEqual({'failed': ['a'], 'attempts': ['a']}, self.tree())
+
+    def test_each_has_a_quiet_period_of_its_own(self):
+        store = self.open_store(quiet=.05)
+        for name in 'ab':
+            self.put('new', name)
+        one, other = (store.select(include=[name]) for name in 'ab')
+        names = set()
+
+        def look():
+            for selection in one, other:
+                for claim in selection.claims():
+                    names.add(claim.filename)
+                    claim.finish()
+            return names == {'a', 'b'}
+
+        zope.testing.wait.wait(look)
+
+    def test_bad_ones(self):
+        with self.assertRaises(ValueError):
+            self.store.select(order='size')
+        for option in ('include', 'exclude'):
+            with self.assertRaises(TypeError):
+                self.store.select(**{option: '*.csv'})

@@ -651,7 +651,7 @@ class Anew(RecoveryCase):
         self.store.claim().fail(NO_PAPER)
         self.store.retry('b')
         child.run('import time\n'
-                  'while time.monotonic() < store._queue._look_at:\n'
+                  'while time.monotonic() < store._all._queue._look_at:\n'
                   '    pass')  # within a tenth of a second
         self.assertEqual(
             1, child.run('claim = store.claim(); answer = claim.attempt'))

@@ -1,3 +1,4 @@
+import gocept.filestore.deed
 import gocept.filestore.interfaces
 import gocept.filestore.lock
 import gocept.filestore.settlement
@@ -174,8 +175,9 @@ class Decided(SettlementCase):
                   'batch.remove("old", "cur")\n'
                   'batch.vote(); batch._intent.mark()')
         path.unlink()
+        self.put('cur', 'old', 'another')
         self.assertIsNone(self.store.claim())
-        self.assertEqual({}, self.files())
+        self.assertEqual('another', self.read('cur', 'old'))
 
 
 class Undecided(SettlementCase):
@@ -305,6 +307,7 @@ class Undecided(SettlementCase):
                      '{"deeds": [{}]}', '{"deeds": 1}', '{"deeds": []}'):
             (self.path / 'voted' / name).write_text(text)
             self.assertEqual([], self.store.settle(True), text)
+            self.assertFalse(self.store._intents.has_draft('draft'))
             self.assertEqual([], self.store.status()['intents'])
 
     def test_intent_that_goes_while_it_is_looked_at(self):
@@ -479,6 +482,8 @@ class Errors(SettlementCase):
             with self.store.claim() as claim, self.store.batch() as batch:
                 batch.finish(claim)
                 batch.remove('old', 'cur')
+                self.put('new', 'n')
+                batch.remove('n', 'new')
                 self.publish(batch, 'a')
         return claim
 
@@ -528,6 +533,18 @@ class Errors(SettlementCase):
         self.assertEqual(ALL, self.outcome())
         self.assertEqual([], store.status()['intents'])
         self.assertEqual(['new'], calls)
+
+    def test_directory_that_can_not_be_synced_is_not_synced_again(self):
+        calls = []
+
+        class Deed:
+            def carry_out(self, layout, attempts):
+                calls.append(self)
+                raise gocept.filestore.interfaces.NotSynced(5, 'failing')
+
+        with self.assertRaises(gocept.filestore.interfaces.NotSynced):
+            gocept.filestore.deed.carry_out_all([Deed(), Deed()], None, None)
+        self.assertEqual(1, len(calls))
 
     def test_intent_of_somebody_else_that_may_not_be_read(self):
         os.getuid() and self.skipTest('only root can become somebody else')

@@ -1,12 +1,16 @@
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.notification
 import gocept.filestore.testing
 import gocept.filestore.tests.case
 import gocept.filestore.watch
+import inotify_simple
 import itertools
 import math
 import os
 import signal
+import subprocess
+import sys
 import threading
 import zope.interface.verify
 
@@ -174,6 +178,49 @@ class Stop(WatchCase):
 @gocept.filestore.tests.case.needs_root('become somebody else')
 class WithoutNotification(WatchCase):
 
+    def test_here(self):
+        (self.path / 'tmp').chmod(0o777)
+        (self.path / 'new').chmod(0o777)
+        tmp, new = map(self.store._layout.__getitem__, ('tmp', 'new'))
+        self.put('new', 'a')
+        watch = self.store.watch(poll=.01)
+        instances = []
+        try:
+            with self.be_nobody():
+                with self.assertRaises(OSError):
+                    while True:
+                        instances.append(inotify_simple.INotify())
+                self.assertEqual(
+                    (None, 'Too many open files'),
+                    gocept.filestore.notification.proven(tmp, new))
+                watch._watch()
+        finally:
+            for instance in instances:
+                instance.close()
+        self.assertFalse(watch.notifies)
+        self.take(watch)
+        thread = threading.Timer(.05, self.put, ('new', 'b'))
+        thread.start()
+        self.assertEqual('b', self.take(watch))
+        thread.join()
+
+    def test_directory_of_which_nobody_tells(self):
+        # It is not the one to which the path leads.
+        tmp, new = map(self.store._layout.__getitem__, ('tmp', 'new'))
+        os.rename(self.path / 'new', self.directory / 'aside')
+        (self.path / 'new').mkdir()
+        self.assertEqual(
+            (None, 'nobody is told of a file that comes'),
+            gocept.filestore.notification.proven(tmp, new))
+
+    def test_without_the_package(self):
+        output = subprocess.run(
+            [sys.executable, '-c', WITHOUT, str(self.path)], text=True,
+            check=True, stdout=subprocess.PIPE,
+            env=gocept.filestore.tests.case.environment()).stdout
+        self.assertEqual(
+            "(None, 'inotify_simple is not installed')\n", output)
+
     def test_looks_now_and_then(self):
         # Nobody may have more instances of inotify than a certain number.
         for path in (self.path, *self.path.iterdir()):
@@ -184,6 +231,14 @@ class WithoutNotification(WatchCase):
         self.assertEqual(('a', 'b', False), answer[:3])
         self.assertIn('every 0.05 seconds: Too many open files', answer[3])
 
+
+WITHOUT = """
+import sys
+sys.modules['inotify_simple'] = None
+import gocept.filestore
+import gocept.filestore.notification
+print(gocept.filestore.notification.proven(None, None))
+"""
 
 EXHAUSTED = """
 import inotify_simple, logging, io, os

@@ -1,0 +1,133 @@
+import contextlib
+import gocept.filestore.interfaces
+import gocept.filestore.limit
+import logging
+import time
+import zope.interface
+
+
+try:
+    import gocept.filestore.datamanager
+    import transaction.interfaces
+except ImportError:  # without the extra
+    transaction = None
+
+logger = logging.getLogger(__name__)
+TRIES = 3  # of a transaction that meets with conflicts
+FIRST, LONGEST = 1, 60  # seconds to wait after an error of the store
+
+
+@zope.interface.implementer(gocept.filestore.interfaces.IConsumer)
+class Consumer:
+    """Lets a handler work on one file after the other."""
+
+    def __init__(self, store, handler, include=('*',), exclude=(),
+                 order='age', retry_policy=None, keep=True,
+                 transaction_manager=None, rate=None, timeout=None, poll=1,
+                 now=time.monotonic):
+        self._store = store
+        self._handler = handler
+        self._keep = keep
+        self._manager = transaction_manager
+        self._limit = gocept.filestore.limit.limit(timeout)
+        self._gap = gocept.filestore.limit.gap(rate)
+        self._now = now
+        self._delay = 0
+        self._handle = self._plainly
+        if transaction_manager is not None:
+            self._handle = self._in_transaction
+            self._files = joining(store, transaction_manager)
+        selection = store.select(include, exclude, order, retry_policy)
+        self._claims = selection.claims
+        self._watch = selection.watch(poll)
+
+    def run(self):
+        self._work(self._watch)
+
+    def drain(self):
+        self._work(self._claims())
+
+    def stop(self, *args):
+        self._watch.stop()
+
+    def _work(self, claims):
+        while (claim := self._next(claims)) is not None:
+            begin = self._now()
+            self._process(claim)
+            self._watch.pause(self._gap - (self._now() - begin))
+
+    def _next(self, claims):
+        """Return the next claim, or None if there is none or we are stopped.
+        """
+        while not self._watch.is_stopped:
+            try:
+                claim = next(claims, None)
+            except OSError as error:
+                self._back_off(error)
+            else:
+                self._delay = 0
+                return claim
+
+    def _back_off(self, error):
+        """Wait after an error of the store; twice as long each time."""
+        if not self._delay:
+            logger.error('can not claim: %s', error)
+        self._delay = min(self._delay * 2 or FIRST, LONGEST)
+        self._watch.pause(self._delay)
+
+    def _process(self, claim):
+        begin = self._now()
+        try:
+            self._handle(claim)
+        except Exception as error:
+            self._fail(claim, error, self._now() - begin)
+        except BaseException:
+            with settled_already():
+                claim.release()
+            raise
+        else:
+            log(logging.INFO, claim, 'done', self._now() - begin)
+
+    def _plainly(self, claim):
+        with self._limit():
+            self._handler(claim)
+        with settled_already():
+            claim.finish(self._keep)
+
+    def _in_transaction(self, claim):
+        try:
+            for attempt in self._manager.attempts(TRIES):
+                with attempt:
+                    with self._limit():
+                        self._handler(claim)
+                    with settled_already():
+                        self._files.finish(claim, self._keep)
+        except transaction.interfaces.TransientError:
+            claim.release()  # that is not its fault
+            raise
+
+    def _fail(self, claim, error, seconds):
+        log(logging.ERROR, claim, 'failed', seconds, exc_info=error)
+        try:
+            with settled_already():
+                claim.fail(error)
+        except OSError as problem:
+            # The claim is left as by a process that dies.
+            log(logging.ERROR, claim, 'not settled: %s' % problem, seconds)
+
+
+def joining(store, manager):
+    """Return the store as the transactions of a manager see it."""
+    if transaction is None:
+        raise ValueError('the package transaction is not installed')
+    return gocept.filestore.datamanager.TransactionalFileStore(store, manager)
+
+
+def settled_already():
+    """Let the handler settle a claim by itself."""
+    return contextlib.suppress(gocept.filestore.interfaces.Settled)
+
+
+def log(level, claim, outcome, seconds, exc_info=None):
+    logger.log(level, '%s: attempt %s %s after %.3f seconds', claim.path,
+               claim.attempt, outcome, seconds, exc_info=exc_info)

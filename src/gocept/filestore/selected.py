@@ -1,0 +1,34 @@
+import gocept.filestore.interfaces
+import gocept.filestore.space
+import gocept.filestore.watch
+import os
+import zope.interface
+
+
+@zope.interface.implementer(gocept.filestore.interfaces.ISelection)
+class Selected:
+    """The files of one queue, and of batches that are carried on."""
+
+    def __init__(self, layout, settlement, queue):
+        self._layout = layout
+        self._settlement = settlement
+        self._queue = queue
+        self._new = gocept.filestore.space.Naming(
+            os.path.join(layout.path, 'new'))
+
+    def claim(self):
+        refused = []
+        with self._new:
+            self._settlement.look(refused)
+            claim = self._queue.claim()
+            if claim is None and self._settlement.settle(refused):
+                claim = self._queue.claim()
+        if claim is None and refused:
+            raise refused[0]
+        return claim and claim.told()
+
+    def claims(self):
+        return iter(self.claim, None)
+
+    def watch(self, poll=1):
+        return gocept.filestore.watch.Watch(self.claim, self._layout, poll)
