@@ -9,6 +9,9 @@ import gocept.filestore.terminal
 import json
 
 
+duration = gocept.filestore.table.duration
+
+
 @click.command()
 @gocept.filestore.argument.STORE
 @click.option('--json', 'as_json', is_flag=True, help='For other programs.')
@@ -17,30 +20,39 @@ def status(store, as_json):
     found = gocept.filestore.filestore.FileStore(store).status()
     if as_json:
         return click.echo(json.dumps(found))
-    duration = gocept.filestore.table.duration
     click.echo(gocept.filestore.table.table(
         ('SPACE', 'FILES', 'BYTES', 'OLDEST'),
         [(name, space['files'], space['bytes'], duration(space['oldest']))
          for name, space in found['spaces'].items()]))
-    if found['claims']:
+    tell_claims(found['claims'])
+    tell_waiting(found['waiting'])
+    tell_intents(found['intents'])
+
+
+def tell_claims(claims):
+    if claims:
         click.echo('\n' + gocept.filestore.table.table(
             ('CLAIMED', 'SINCE', 'ATTEMPT', 'PROCESS'),
             [(claim['filename'], duration(claim['age']), claim['attempt'],
-              'alive' if claim['alive'] else 'dead')
-             for claim in found['claims']]))
-    waiting = found['waiting']
+              'alive' if claim['alive'] else 'dead') for claim in claims]))
+
+
+def tell_waiting(waiting):
     if waiting['files']:
         click.echo('\n%s waiting for the next attempt, due in %s' % (
             gocept.filestore.terminal.files(waiting['files']),
             duration(waiting['next'])))
-    if found['intents']:
+
+
+def tell_intents(intents):
+    if intents:
         click.echo('\n' + gocept.filestore.table.table(
             ('INTENT', 'SINCE', 'STATE', 'PUBLISH', 'FINISH', 'REMOVE'),
             [(intent['intent'], duration(intent['age']),
               'committed' if intent['decided'] else 'in doubt',
               *(', '.join(map(repr, intent[kind]))
                 for kind in ('publish', 'finish', 'remove')))
-             for intent in found['intents']]))
+             for intent in intents]))
 
 
 @click.command()
