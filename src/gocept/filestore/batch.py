@@ -94,7 +94,10 @@ class Batch:
             return
         for part in parts:
             part.prepare()
-        self._layout['tmp'].sync()
+        tmp = self._layout['tmp']
+        gocept.filestore.part.sync(
+            tmp, [part.draft for part in parts if part.draft])
+        tmp.sync()
         self._intent = self._intents.write(
             [part.deed for part in parts], self._two_phase)
         taken = self._intents.published(but=self._intent.filename)

@@ -1,4 +1,5 @@
 """What a batch consists of, as long as it can be given up."""
+import contextlib
 import gocept.filestore.claim
 import gocept.filestore.deed
 import gocept.filestore.interfaces
@@ -7,6 +8,9 @@ import gocept.filestore.move
 import gocept.filestore.publish
 import gocept.filestore.space
 import os
+
+
+TOGETHER = 200  # drafts that are open at once
 
 
 class Publishing(gocept.filestore.publish.Publication):
@@ -25,9 +29,6 @@ class Publishing(gocept.filestore.publish.Publication):
         return super().__enter__()
 
     def _publish(self):
-        if not self.file.closed:
-            self.file.flush()
-            start_writing(self.file.fileno(), self._tmp.durable)
         self.file.close()
         self._add(self)
 
@@ -38,8 +39,12 @@ class Publishing(gocept.filestore.publish.Publication):
     def twice(self):
         return self._taken('it is published twice in this batch')
 
+    @property
+    def draft(self):
+        return self._draft
+
     def prepare(self):
-        self._layout['tmp'].sync_file(self._draft)
+        """It is complete since its block was left."""
 
     def check(self, taken):
         """Look for what might keep it from `new`; its intent is written.
@@ -78,6 +83,8 @@ class Publishing(gocept.filestore.publish.Publication):
 
 class Finishing:
     """A claim that is settled with its batch."""
+
+    draft = None
 
     def __init__(self, layout, claim, keep):
         if not isinstance(claim, gocept.filestore.claim.Claim):
@@ -129,7 +136,7 @@ class Removing:
     """A file that goes with its batch, and that nobody takes from the vote on.
     """
 
-    deed = _claim = None
+    draft = deed = _claim = None
 
     def __init__(self, layout, attempts, filename, space):
         self._layout = layout
@@ -206,11 +213,30 @@ def finish(claim, status, attempt, keep):
     return deed
 
 
-def start_writing(descriptor, durable):
-    """Let the disk begin with a file while we go on with the next one.
+def sync(tmp, drafts):
+    """Bring drafts to the disk, if the store is durable."""
+    for start in range(0, len(drafts) if tmp.durable else 0, TOGETHER):
+        sync_together(tmp, drafts[start:start + TOGETHER])
 
-    A thousand files that are synced one after the other take eight times as
-    long if each of them begins only then (measured on ext4).
+
+def sync_together(tmp, drafts):
+    """Bring drafts to the disk, and let it begin with all of them at once.
+
+    It takes three times as long if it begins with each only when that one is
+    synced (measured on ext4).
     """
-    if durable and hasattr(os, 'posix_fadvise'):
+    with (gocept.filestore.space.Naming(tmp.path),
+          contextlib.ExitStack() as end):
+        descriptors = []
+        for draft in drafts:
+            descriptors.append(tmp.open(draft))
+            end.callback(os.close, descriptors[-1])
+            start_writing(descriptors[-1])
+        for draft, descriptor in zip(drafts, descriptors, strict=True):
+            with gocept.filestore.space.Naming(tmp.path_of(draft)):
+                gocept.filestore.move.sync(descriptor)
+
+
+def start_writing(descriptor):
+    if hasattr(os, 'posix_fadvise'):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

@@ -30,7 +30,7 @@ UPPER = {'finding', 'datamanager', 'consumer'}  # they have contracts, too
 # What classes of one module say to each other.
 INSIDE = {
     'Claim': {'done', 'drop', 'told'},
-    'Publishing': {'key', 'twice', 'deed', 'prepare', 'check', 'undo',
+    'Publishing': {'key', 'twice', 'deed', 'draft', 'prepare', 'check', 'undo',
                    'let_go'},
     'DataManager': {'claim', 'rollback', 'is_over'}}
 
