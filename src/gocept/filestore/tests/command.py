@@ -147,6 +147,12 @@ def is_asleep(process_id):
         and not re.search('Pnd:.*[1-9a-f]', status) for status in before)
 
 
+def wakings(process_id):
+    """Return how often the main thread has gone to sleep, and woken."""
+    status = pathlib.Path('/proc', str(process_id), 'status').read_text()
+    return int(re.search('^voluntary_ctxt_switches:\t(.*)', status, re.M)[1])
+
+
 def threads(process_id):
     paths = pathlib.Path('/proc', str(process_id), 'task').glob('*/status')
     return [path.read_text() for path in sorted(paths)]

@@ -41,6 +41,17 @@ class RunCase(gocept.filestore.tests.command.Case):
     def wait_for_commands(self, number):
         self.wait(lambda: len(self.lines('started')) == number)
 
+    def wait_for_signal(self, process_id):
+        """Wait until the main thread of a runner has handled a signal.
+
+        It does so when it wakes next, once a second at least.
+        """
+        self.wait_for_sleep(process_id)
+        before = gocept.filestore.tests.command.wakings(process_id)
+        self.wait(lambda: before
+                  < gocept.filestore.tests.command.wakings(process_id))
+        self.wait_for_sleep(process_id)
+
     def commands(self):
         """Return the process ids of the commands that were started."""
         return [int(line) for line in self.lines('started')]
@@ -288,7 +299,7 @@ class Stopped(RunCase):
         self.publish('a', 'b', 'c')
         process = self.start_waiting(1)
         process.send_signal(number)
-        self.wait_for_sleep(process.pid)
+        self.wait_for_signal(process.pid)
         os.kill(self.commands()[0], 0)
         self.assertEqual({'work': ['a'], 'new': ['b', 'c']}, self.tree())
         self.release(3)
@@ -315,7 +326,7 @@ class Stopped(RunCase):
         terminal = self.in_terminal('run', 'store', '--', *WAIT)
         self.wait_for_commands(1)
         terminal.interrupt()
-        self.wait_for_sleep(terminal.process.pid)
+        self.wait_for_signal(terminal.process.pid)
         # It would not be asked for another line if it had been interrupted.
         self.release(2)
         status, shown = terminal.finish()
@@ -347,7 +358,7 @@ class Stopped(RunCase):
         self.publish('a')
         process = self.start_waiting(1)
         process.send_signal(signal.SIGTERM)
-        self.wait_for_sleep(process.pid)
+        self.wait_for_signal(process.pid)
         os.kill(self.commands()[0], signal.SIGKILL)
         self.assertFinished(process, 0, '0 files processed, 0 failed')
         self.assertEqual({'new': ['a']}, self.tree())
