@@ -5,11 +5,14 @@ import gocept.filestore.failed
 import gocept.filestore.interfaces
 import gocept.filestore.space
 import io
+import logging
 import os
+import time
 import warnings
 import zope.interface
 
 
+logger = logging.getLogger(__name__)
 MODES = ('r', 'rb', 'rt')
 
 
@@ -18,7 +21,8 @@ class Claim:
     """A file in `work` whose lock is ours."""
 
     def __init__(self, layout, attempts, work, filename, held, attempt=1,
-                 has_events=False, event=gocept.filestore.event.Claimed):
+                 has_events=False, event=gocept.filestore.event.Claimed,
+                 now=time.monotonic):
         self._layout = layout
         self._attempts = attempts
         self._work = work
@@ -26,6 +30,8 @@ class Claim:
         self._has_events = has_events
         self._is_shared = False
         self._event = event
+        self._now = now
+        self._began = now()
         self.filename = filename
         self.attempt = attempt
 
@@ -62,11 +68,18 @@ class Claim:
         except BaseException:
             self.release()
             raise
+        self._log(logging.DEBUG, 'claimed')
         return self
 
     def _notify(self, kind, *facts):
         gocept.filestore.event.notify(
             kind, self.filename, self._layout.path, self.attempt, *facts)
+
+    def _log(self, level, outcome):
+        if logger.isEnabledFor(level):
+            logger.log(level, '%s: attempt %s %s after %.3f seconds',
+                       self.path, self.attempt, outcome,
+                       self._now() - self._began)
 
     @property
     def path(self):
@@ -97,6 +110,7 @@ class Claim:
 
     def finish(self, keep=True):
         self.done(keep)
+        self._log(logging.DEBUG, 'finished')
         self._notify(gocept.filestore.event.Finished)
 
     def done(self, keep):
@@ -127,8 +141,15 @@ class Claim:
             if is_last:
                 self._take_away(self._give_up)
         self.drop()
-        self._notify(gocept.filestore.event.GivenUp if is_last
-                     else gocept.filestore.event.Failed, error)
+        self._tell_failed(is_last, error)
+
+    def _tell_failed(self, is_last, error):
+        if is_last:
+            self._log(logging.INFO, 'was the last one, and failed')
+            self._notify(gocept.filestore.event.GivenUp, error)
+        else:
+            self._log(logging.DEBUG, 'failed')
+            self._notify(gocept.filestore.event.Failed, error)
 
     def release(self):
         self._check()
@@ -138,6 +159,7 @@ class Claim:
             except gocept.filestore.interfaces.NameTaken:
                 self._attempts.release(self.filename, self._inode)
         self.drop()
+        self._log(logging.DEBUG, 'released')
 
     def _settle(self, error):
         if error is None:

@@ -6,9 +6,13 @@ import gocept.filestore.interfaces
 import gocept.filestore.move
 import gocept.filestore.publish
 import gocept.filestore.space
+import logging
 import os
 import shutil
 import stat
+
+
+logger = logging.getLogger(__name__)
 
 
 class Delivery:
@@ -61,6 +65,7 @@ class Delivery:
             return False
         with gocept.filestore.space.Naming(new.path):
             new.sync()
+        logger.info('%s: taken in', new.path_of(filename))
         gocept.filestore.event.notify(
             gocept.filestore.event.Published, filename, self._layout.path)
         return True

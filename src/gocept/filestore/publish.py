@@ -5,10 +5,13 @@ import gocept.filestore.interfaces
 import gocept.filestore.move
 import gocept.filestore.name
 import gocept.filestore.space
+import logging
 import os
+import time
 import zope.interface
 
 
+logger = logging.getLogger(__name__)
 MODES = ('w', 'wb', 'w+', 'w+b', 'wt', 'wb+')
 
 
@@ -19,7 +22,8 @@ class Publication:
     file = _process = None
 
     def __init__(self, layout, drafts, filename, mode='w', replace=False,
-                 text=(None, None, None), target='new', file_mode=None):
+                 text=(None, None, None), target='new', file_mode=None,
+                 now=time.monotonic):
         if mode not in MODES:
             raise ValueError('the mode to publish with is one of %s, not %r'
                              % (', '.join(MODES), mode))
@@ -32,12 +36,14 @@ class Publication:
         self._text = text
         self._target = target
         self._file_mode = file_mode
+        self._now = now
 
     def __enter__(self):
         if self.file is not None:
             raise gocept.filestore.interfaces.Settled(
                 self.filename, self._layout.path, 'it was published before')
         self._process = os.getpid()
+        self._began = self._now()
         with gocept.filestore.space.Naming(self._path):
             try:
                 return self._open(self._layout.recent)
@@ -77,6 +83,8 @@ class Publication:
             self._move()
         self._space.sync()
         if self._target == 'new':
+            logger.info('%s: published after %.3f seconds',
+                        self._path, self._now() - self._began)
             gocept.filestore.event.notify(
                 gocept.filestore.event.Published, self.filename,
                 self._layout.path)

@@ -6,9 +6,11 @@ import gocept.filestore.interfaces
 import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.selection
+import logging
 import time
 
 
+logger = logging.getLogger(__name__)
 # Errors after which there is no point in going on with other files.
 WRONG_WITH_ALL = (gocept.filestore.interfaces.NotPrepared,
                   gocept.filestore.interfaces.NotSynced)
@@ -160,6 +162,9 @@ class Recovery:
         if self._waits(history):
             return None  # another process has just tried it
         number = self._attempts.resume(filename, inode, history)
+        if history.is_running:
+            logger.warning('%s: the process of attempt %s has died',
+                           work.path_of(filename), history.attempts + 1)
         if number is None:
             gocept.filestore.failed.take(self._layout, work, filename)
             self._tell_given_up(filename, inode)
@@ -167,6 +172,8 @@ class Recovery:
 
     def _tell_given_up(self, filename, inode):
         history = self._attempts.history(filename, inode)
+        logger.warning('%r of %r: given up after %s attempts', filename,
+                       self._layout.path, history.attempts)
         gocept.filestore.event.notify(
             gocept.filestore.event.GivenUp, filename, self._layout.path,
             history.attempts, history.error)

@@ -1,9 +1,11 @@
 import contextlib
 import gocept.filestore.deed
 import gocept.filestore.interfaces
+import logging
 import time
 
 
+logger = logging.getLogger(__name__)
 POLICIES = (None, 'commit', 'abort')
 NO_SUCH_INTENT = 'no such intent is in doubt'
 
@@ -51,6 +53,14 @@ class Settlement:
 
     def _settle(self, intent):
         """Settle an intent; tell whether it has come to its end."""
+        is_settled = self._decided(intent)
+        if is_settled:
+            logger.warning('%r of %r: what a dead process has left is %s',
+                           intent.filename, self._layout.path,
+                           'committed' if intent.is_committed else 'aborted')
+        return is_settled
+
+    def _decided(self, intent):
         if intent.is_committed:
             return self._roll_forward(intent)
         if not intent.two_phase or self._in_doubt == 'abort':

@@ -1,6 +1,7 @@
 import click
 import contextlib
 import gocept.filestore.interfaces
+import logging
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ NOT_THERE = 'there is no file store in %r, make it with: %s'
 def run(command, args):
     """Run a command; tell an error in one line; return the exit status."""
     replace_closed_streams()
+    logging.basicConfig(handlers=[Log(logging.WARNING)])
     try:
         return command.main(
             args, prog_name='filestore', standalone_mode=False) or 0
@@ -25,6 +27,13 @@ def run(command, args):
     except (OSError, gocept.filestore.interfaces.FileStoreError) as error:
         complain(described(error))
     return 1
+
+
+class Log(logging.Handler):
+    """Tells what is logged."""
+
+    def emit(self, record):
+        complain(record.getMessage())
 
 
 def replace_closed_streams():
