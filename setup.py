@@ -66,7 +66,7 @@ setuptools.setup(
     packages=setuptools.find_namespace_packages(
         'src', exclude=['__pycache__', '*.__pycache__']),
     package_dir={'': 'src'},
-    package_data={'': ['*.txt', '*.zcml']},
+    package_data={'': ['*.txt', '*.xml', '*.zcml']},
     zip_safe=False,
     python_requires='>=3.11',
     install_requires=[
@@ -83,10 +83,19 @@ setuptools.setup(
     ],
     extras_require={
         'cli': ['click', 'tabulate', 'tqdm'],
+        # stores with a permission
+        'security': ['zope.security'],
+        'server': [
+            # its configuration file, in the format of zope.conf
+            'ZConfig',
+            'gocept.filestore[cli,watch]',
+            # the pid file
+            'zc.lockfile',
+        ],
         'test': [
             # true write conflicts, between threads
             'ZODB',
-            'gocept.filestore[cli,transaction,watch]',
+            'gocept.filestore[security,server,transaction]',
             'hypothesis',
             'zope.testing',
             'zope.testrunner',

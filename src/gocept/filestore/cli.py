@@ -1,5 +1,6 @@
 import click
 import gocept.filestore.cli_file
+import gocept.filestore.cli_serve
 import gocept.filestore.cli_upkeep
 import gocept.filestore.cli_work
 import gocept.filestore.terminal
@@ -24,6 +25,7 @@ filestore.add_command(gocept.filestore.cli_file.copy)
 filestore.add_command(gocept.filestore.cli_file.remove)
 filestore.add_command(gocept.filestore.cli_work.run)
 filestore.add_command(gocept.filestore.cli_work.intake)
+filestore.add_command(gocept.filestore.cli_serve.serve)
 filestore.add_command(gocept.filestore.cli_upkeep.status)
 filestore.add_command(gocept.filestore.cli_upkeep.failed)
 filestore.add_command(gocept.filestore.cli_upkeep.retry)

@@ -110,6 +110,22 @@ class NotSynced(OSError):
     """
 
 
+class InvalidDeclaration(ValueError):
+    """A consumer that ZCML declares can not run.
+
+    `place` is the file and the line that declare it, a string, or None;
+    `reason` is what is wrong, in one line, and the message has both.
+    """
+
+    def __init__(self, place, reason):
+        super().__init__(place, reason)
+        self.place = place
+        self.reason = reason
+
+    def __str__(self):
+        return ': '.join(filter(None, (self.place, self.reason)))
+
+
 class Retry(Exception):
     """Raised by who works on a file, so that it is tried again later.
 
@@ -751,6 +767,128 @@ class IConsumer(zope.interface.Interface):
         """
 
 
+class IHandler(zope.interface.Interface):
+    """Works on files, one at a time: a callable, or a utility."""
+
+    def __call__(claim):
+        """Work on the file of an `IClaim`.
+
+        See `IConsumer` for what becomes of the claim.
+
+        """
+
+
+class IDeclaration(zope.interface.Interface):
+    """A consumer as declared by ``filestore:consumer`` in ZCML.
+
+    A utility, whose name is `title`. Nothing is looked up or started before
+    its methods are called, so whatever order things are registered in.
+
+    """
+
+    store = zope.interface.Attribute(
+        'The name of the `IFileStore` utility. Readonly.')
+
+    name = zope.interface.Attribute(
+        'The name of the consumer, which distinguishes it from others of the '
+        'same store; mostly empty. Readonly.')
+
+    title = zope.interface.Attribute(
+        'The name of the store, followed by a slash and the name of the '
+        'consumer if it has one: a string. Readonly.')
+
+    workers = zope.interface.Attribute(
+        'How many processes run it, an int from 1, or None: that is up to '
+        'who runs them. Readonly.')
+
+    def check():
+        """See whether it can run here; make the store if it wants that.
+
+        Raises `InvalidDeclaration` if a store or handler of that name is not
+        registered, if the options do not fit, and if a directory of the store
+        is missing or may not be read and written by this process.
+
+        """
+
+    def consumer():
+        """Return a new `IConsumer`.
+
+        Who declares a consumer is trusted: no permission of the store is
+        asked for. Raises `InvalidDeclaration` for what does not lie on the
+        disk.
+
+        """
+
+
+class IServer(zope.interface.Interface):
+    """Runs declared consumers in worker processes.
+
+    A `gocept.filestore.server.Server` is made of a callable that reads the
+    configuration and returns an `IDeployment`. The process itself never loads
+    an application: what is declared is found out, and checked, by a child
+    process, and each worker loads the application anew. So a worker shares
+    nothing with the others, neither threads nor connections.
+
+    A worker that dies is started again, after a second; if it dies again,
+    after twice as long, up to a minute; one that has lived for a minute
+    begins anew. Its file is taken over by the next claim, as ever, and the
+    death counts as an attempt. If the server itself is killed, its workers
+    end with the file they work on.
+
+    The loggers are ``gocept.filestore.server`` and ``.position``.
+
+    """
+
+    def run():
+        """Run the workers until it is stopped, and wait for their end.
+
+        Called in the main thread. Raises `InvalidDeclaration`, before
+        anything is started.
+
+        """
+
+    def stop(*args):
+        """End, and let each worker finish the file that it works on.
+
+        May be called from a signal handler, and twice.
+
+        """
+
+    def reload(*args):
+        """Read the configuration anew.
+
+        If that is wrong, it is logged, and the workers go on as before.
+        Otherwise each of them finishes the file that it works on; when all
+        have ended, others are started with the new configuration.
+
+        May be called from a signal handler, and twice.
+
+        """
+
+
+class IDeployment(zope.interface.Interface):
+    """Tells a server what to run."""
+
+    workers = zope.interface.Attribute(
+        'The number of workers for consumers that do not say how many, an '
+        'int from 1. Readonly.')
+
+    pid_filename = zope.interface.Attribute(
+        'The path of a file for the process id of the server, or None. '
+        'Readonly.')
+
+    def load():
+        """Set up the component architecture, with the declarations.
+
+        Called in a worker. Raises `InvalidDeclaration` for mistakes.
+
+        """
+
+    def start_logging():
+        """Let the log go where the configuration says. Called in the server.
+        """
+
+
 class IPublication(zope.interface.Interface):
     """A file on its way into `new`, as a context manager.
 
@@ -960,12 +1098,13 @@ class IClaim(zope.interface.Interface):
     Inside the block the claim may be settled by hand.
 
     A claim is settled by one of `finish`, `fail` and `release`; each raises
-    `Settled` after that. If it raises an `OSError` the claim stands, and it
-    may be tried again, except after `NoSuchFile`: somebody took the file from
-    `work` by hand, and nothing is left to settle. A claim that is dropped, or
-    whose block is left with an error of settling it, counts as left by a
-    process that died; the former warns with a `ResourceWarning`. In a forked
-    child, dropping the claim or leaving the block does not settle it.
+    `Settled` after that, and so do `open`, `fileno` and entering the block.
+    If it raises an `OSError` the claim stands, and it may be tried again,
+    except after `NoSuchFile`: somebody took the file from `work` by hand, and
+    nothing is left to settle. A claim that is dropped, or whose block is left
+    with an error of settling it, counts as left by a process that died; the
+    former warns with a `ResourceWarning`. In a forked child, dropping the
+    claim or leaving the block does not settle it.
 
     While a file is being worked on, a newer one of its name waits in `new`.
 

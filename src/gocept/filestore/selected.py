@@ -28,7 +28,7 @@ class Selected:
         return claim and claim.told()
 
     def claims(self):
-        return iter(self.claim, None)
+        yield from iter(self.claim, None)
 
     def watch(self, poll=1):
         return gocept.filestore.watch.Watch(self.claim, self._layout, poll)

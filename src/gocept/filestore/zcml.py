@@ -1,11 +1,18 @@
+import gocept.filestore.declaration
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.product
+import gocept.filestore.security
 import os
 import zope.component.zcml
+import zope.configuration.exceptions
 import zope.configuration.fields
 import zope.interface
 import zope.schema
 import zope.schema.interfaces
+
+
+LAST = 9999  # among the actions of ZCML
 
 
 class Mode(zope.schema.Int):
@@ -95,17 +102,133 @@ class IStoreDirective(zope.interface.Interface):
         values=('commit', 'abort'),
         required=False)
 
+    permission = zope.component.zcml.Permission(
+        title='The permission that untrusted code needs for the store',
+        description='Checked by zope.security; nobody does without it.',
+        required=False)
+
 
 def store(_context, path, name='', durable=True, prepare=True,
           file_mode=None, directory_mode=None, retry_policy=None,
-          quiet=None, in_doubt=None):
+          quiet=None, in_doubt=None, permission=None):
+    permission = gocept.filestore.security.known(permission)
+    if permission:
+        _context.action(None, gocept.filestore.security.open_up)
     zope.component.zcml.utility(
         _context,
         provides=gocept.filestore.interfaces.IFileStore,
         component=gocept.filestore.filestore.FileStore(
             path, durable, file_mode, directory_mode, prepare, retry_policy,
             quiet, in_doubt),
+        permission=permission,
         name=name)
+
+
+class IConsumerDirective(zope.interface.Interface):
+    """Declare a consumer, for ``filestore serve`` and for `worker.work`."""
+
+    store = zope.schema.TextLine(
+        title='The name of the store')
+
+    name = zope.schema.TextLine(
+        title='A name, if the store has several consumers',
+        required=False,
+        default='')
+
+    handler = zope.configuration.fields.GlobalObject(
+        title='What works on the files',
+        description='The dotted name of a callable that gets a claim.',
+        required=False)
+
+    utility = zope.schema.TextLine(
+        title='Instead of it, the name of an `IHandler` utility',
+        required=False)
+
+    workers = zope.schema.Int(
+        title='How many processes run it',
+        min=1,
+        required=False)
+
+    include = zope.configuration.fields.Tokens(
+        title='Patterns for the names of the files that it takes',
+        value_type=zope.schema.TextLine(),
+        required=False,
+        default=['*'])
+
+    exclude = zope.configuration.fields.Tokens(
+        title='Patterns for names that it leaves',
+        value_type=zope.schema.TextLine(),
+        required=False,
+        default=[])
+
+    order = zope.schema.Choice(
+        title='Which file comes next: by "age" or by "name"',
+        values=('age', 'name'),
+        required=False,
+        default='age')
+
+    retry_policy = zope.configuration.fields.GlobalObject(
+        title='The policy for files that have failed',
+        description='Without it that of the store counts.',
+        value_type=zope.schema.Object(
+            gocept.filestore.interfaces.IRetryPolicy),
+        required=False)
+
+    keep = zope.configuration.fields.Bool(
+        title='Whether done files are kept in "cur"',
+        required=False,
+        default=True)
+
+    transactional = zope.configuration.fields.Bool(
+        title='Whether the handler and its file are one transaction',
+        description='Of transaction.manager, which ZODB joins by itself.',
+        required=False,
+        default=False)
+
+    rate = zope.schema.Float(
+        title='Files per second, at most, in each process',
+        required=False)
+
+    timeout = zope.schema.Float(
+        title='Seconds for one file',
+        required=False)
+
+    poll = zope.schema.Float(
+        title='Seconds between two looks if no notification comes',
+        required=False,
+        default=1.0)
+
+
+def consumer(_context, store, name='', handler=None, utility=None, **options):
+    if (handler is None) == (utility is None):
+        raise zope.configuration.exceptions.ConfigurationError(
+            'a consumer has either a handler or a utility')
+    if isinstance(handler, type) or (
+            handler is not None and not callable(handler)):
+        raise zope.configuration.exceptions.ConfigurationError(
+            'a handler is a function or another callable object, not %r'
+            % (handler,))
+    declaration = gocept.filestore.declaration.Declaration(
+        store, name, handler, utility, place=repr(_context.info), **options)
+    _context.action(
+        discriminator=('filestore:consumer', store, name),
+        callable=zope.component.zcml.handler,
+        args=('registerUtility', declaration,
+              gocept.filestore.interfaces.IDeclaration, declaration.title,
+              _context.info))
+
+
+class IProductConfigDirective(zope.interface.Interface):
+    """Register the stores that Zope's own configuration names.
+
+    ``configure.zcml`` has it.
+    """
+
+
+def product_config(_context):
+    # After all the stores of ZCML: who deploys an application has the last
+    # word.
+    _context.action(None, gocept.filestore.product.register, order=LAST)
 
 
 def default():

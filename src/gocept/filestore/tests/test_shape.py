@@ -16,7 +16,7 @@ import zope.interface.verify
 
 PACKAGE = pathlib.Path(gocept.filestore.__file__).parent
 EDGES = {'cli', 'zcml', 'testing'}
-COMMANDS = {'cli_file', 'cli_work'}  # for `cli` only
+COMMANDS = {'cli_file', 'cli_serve', 'cli_upkeep', 'cli_work'}  # for `cli`
 HARNESS = {'fault', 'trace'}  # for `testing` only
 CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
         'copy', 'publish', 'retry', 'history', 'journal', 'attempt',
@@ -25,7 +25,9 @@ CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
         'intake', 'deed', 'intent', 'settlement', 'part', 'batch',
         'probe', 'notification', 'watch', 'event', 'selected',
         'filestore'}
-UPPER = {'finding', 'datamanager', 'consumer'}  # they have contracts, too
+# They have contracts, too.
+UPPER = {'finding', 'datamanager', 'consumer', 'declaration', 'deployment',
+         'server'}
 
 # What classes of one module say to each other.
 INSIDE = {
@@ -73,6 +75,8 @@ class Interfaces(gocept.filestore.tests.case.Case):
         promised = {
             interface for _, interface in inspect.getmembers(
                 gocept.filestore.interfaces, inspect_interface)}
+        # This one is for applications to implement.
+        promised.remove(gocept.filestore.interfaces.IHandler)
         self.assertEqual(promised, {
             interface for interface in implemented
             if interface.__module__ == 'gocept.filestore.interfaces'})
@@ -127,7 +131,8 @@ class Errors(unittest.TestCase):
 
     def test_all_of_them(self):
         # Some say what is to be done, or are the disk's own.
-        others = {'FileStoreError', 'NotSynced', 'Reject', 'Retry'}
+        others = {'FileStoreError', 'InvalidDeclaration', 'NotSynced',
+                  'Reject', 'Retry'}
         found = {
             name for name, obj in vars(gocept.filestore.interfaces).items()
             if inspect.isclass(obj) and issubclass(obj, Exception)}

@@ -1,4 +1,5 @@
 import gocept.filestore
+import gocept.filestore.declaration
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
@@ -71,7 +72,7 @@ class Store(Case):
         # The handler's defaults count, the schema's are for the reader.
         defaults = dict(zip(
             ('name', 'durable', 'prepare', 'file_mode', 'directory_mode',
-             'retry_policy', 'quiet', 'in_doubt'),
+             'retry_policy', 'quiet', 'in_doubt', 'permission'),
             gocept.filestore.zcml.store.__defaults__, strict=True))
         fields = zope.schema.getFields(gocept.filestore.zcml.IStoreDirective)
         self.assertEqual({**defaults, 'path': None}, {
@@ -328,3 +329,54 @@ class Default(Case):
         self.lookup('default')
         self.assertEqual(
             ['package', 'store'], sorted(os.listdir(self.directory)))
+
+
+class Consumer(Case):
+
+    def test_schema_and_handler_agree(self):
+        fields = zope.schema.getFields(
+            gocept.filestore.zcml.IConsumerDirective)
+        consumer = gocept.filestore.declaration.Declaration('s', **{
+            name: field.default for name, field in fields.items()
+            if name not in ('store', 'handler')}, handler=len)
+        self.assertEqual(None, consumer.workers)
+        zope.component.provideUtility(
+            self.store, gocept.filestore.interfaces.IFileStore, 's')
+        consumer.check()
+
+    def assertRefused(self, message, attributes):
+        with self.assertRaisesRegex(
+                zope.configuration.exceptions.ConfigurationError, message):
+            self.load('<filestore:consumer store="s" %s />' % attributes)
+
+    def test_no_handler(self):
+        self.assertRefused(
+            'a consumer has either a handler or a utility', '')
+        self.assertRefused(
+            'a consumer has either a handler or a utility',
+            'handler="builtins.len" utility="x"')
+
+    def test_bad_handler(self):
+        for name in ('builtins.int', 'sys.path'):
+            self.assertRefused('a handler is a function or another callable '
+                               'object, not ', 'handler="%s"' % name)
+
+    def test_bad_options(self):
+        for option in ('workers="0"', 'order="size"', 'rate="fast"',
+                       'retry_policy="builtins.len"', 'keep="perhaps"'):
+            self.assertRefused("Invalid value for '%s'"
+                               % option.split('=')[0],
+                               'handler="builtins.len" ' + option)
+
+    def test_two_with_one_name(self):
+        with self.assertRaises(
+                zope.configuration.config.ConfigurationConflictError):
+            self.load(
+                '<filestore:consumer store="s" handler="builtins.len" />'
+                '<filestore:consumer store="s" handler="builtins.len" />')
+        self.load(
+            '<filestore:consumer store="s" handler="builtins.len" />'
+            '<filestore:consumer store="s" name="b" handler="builtins.len" />')
+        self.assertEqual(['s', 's/b'], [
+            declaration.title for declaration in
+            gocept.filestore.declaration.declarations()])

@@ -1,0 +1,34 @@
+"""What is done with the permission of a store, if zope.security is there."""
+import gocept.filestore.batch
+import gocept.filestore.claim
+import gocept.filestore.intake
+import gocept.filestore.publish
+import gocept.filestore.selected
+import gocept.filestore.watch
+
+
+try:
+    import zope.security.checker
+except ImportError:  # without the extra
+    zope = None
+
+RETURNED = (
+    gocept.filestore.batch.Batch,
+    gocept.filestore.claim.Claim,
+    gocept.filestore.intake.Intake,
+    gocept.filestore.publish.Publication,
+    gocept.filestore.selected.Selected,
+    gocept.filestore.watch.Watch)
+
+
+def known(permission):
+    """Return the permission if somebody can check it, else None."""
+    return zope and permission
+
+
+def open_up():
+    """Let those use what a store returns who may use the store."""
+    for class_ in RETURNED:
+        if zope.security.checker.getCheckerForInstancesOf(class_) is None:
+            zope.security.checker.defineChecker(
+                class_, zope.security.checker.NoProxy)
