@@ -1,4 +1,4 @@
-"""The place of one worker, which another one takes when it has died."""
+"""Child processes: a worker, whose place the next one takes when it dies."""
 import gocept.filestore.interfaces
 import gocept.filestore.worker
 import logging
@@ -119,3 +119,30 @@ def end_with(reader):
     """End when the server does, whose end of the pipe closes then."""
     os.read(reader, 1)
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def in_child(function, *args):
+    """Call a function in a child process, and return what it returns."""
+    reader, writer = FORK.Pipe(duplex=False)
+    process = FORK.Process(target=answer, args=(writer, function, args))
+    process.start()
+    writer.close()
+    try:
+        result = reader.recv()
+    except EOFError:
+        result = gocept.filestore.interfaces.InvalidDeclaration(
+            None, 'the process that loads the configuration has died')
+    finally:
+        process.join()
+        reader.close()
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def answer(writer, function, args):
+    try:
+        result = function(*args)
+    except (gocept.filestore.interfaces.InvalidDeclaration, OSError) as error:
+        result = error
+    writer.send(result)

@@ -1,5 +1,3 @@
-import concurrent.futures
-import concurrent.futures.process
 import functools
 import gocept.filestore.declaration
 import gocept.filestore.interfaces
@@ -69,15 +67,8 @@ class Server:
         That is found out in a child: what is loaded there is forgotten.
         """
         deployment = self._read()
-        with concurrent.futures.ProcessPoolExecutor(
-                1, gocept.filestore.position.FORK) as executor:
-            try:
-                return deployment, executor.submit(
-                    check, deployment).result()
-            except concurrent.futures.process.BrokenProcessPool as error:
-                raise gocept.filestore.interfaces.InvalidDeclaration(
-                    None, 'the process that has loaded it is dead'
-                ) from error
+        return deployment, gocept.filestore.position.in_child(
+            check, deployment)
 
     def _recruit(self, deployment, declared):
         deployment.start_logging()

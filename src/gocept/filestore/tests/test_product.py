@@ -5,6 +5,7 @@ import gocept.filestore.tests.test_zcml
 import os
 import sys
 import types
+import ZConfig
 import zope.component
 import zope.configuration.exceptions
 
@@ -75,3 +76,12 @@ class LoadZope(gocept.filestore.tests.test_zcml.Case):
             self.addCleanup(sys.modules.pop, module.__name__)
         gocept.filestore.site.load_zope('zope.conf')
         self.assertEqual(['zope.conf', 'started'], calls)
+
+        def fail(path):
+            raise ZConfig.ConfigurationSyntaxError('bad key', path, 3)
+
+        run.configure_wsgi = fail
+        with self.assertRaisesRegex(
+                gocept.filestore.interfaces.InvalidDeclaration,
+                '^bad key: .line 3 in zope.conf.$'):
+            gocept.filestore.site.load_zope('zope.conf')

@@ -364,8 +364,17 @@ class Refused(Case):
     def test_dies_while_it_loads(self):
         self.write('shop.py', 'import os; os._exit(3)')
         self.assertEqual(
-            'filestore: the process that has loaded it is dead',
+            'filestore: the process that loads the configuration has died',
             self.refused())
+
+    def test_unexpected(self):
+        # That is for who develops the application.
+        self.write('site.zcml', SITE % '<include package="shop" />')
+        self.write('shop.py', 'raise SystemExit("no more")')
+        status, output, messages = self.filestore('serve', 'site.zcml')
+        self.assertEqual(
+            (1, ['no more', 'filestore: the process that loads the '
+                 'configuration has died']), (status, messages))
 
     def test_nothing_is_half_started(self):
         self.declare('name="a"', 'name="b" rate="0"')

@@ -1,0 +1,121 @@
+"""A bash that is typed into, and the end of all that was started in it."""
+
+import contextlib
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import time
+import uuid
+
+
+# With job control, as when somebody types; nobody else reads what is typed.
+BASH = r"""
+exec 3<&%s
+set -m
+while IFS= read -r -d '' -u 3 command; do
+    eval "$command" 3<&-
+    printf '\0%%s\0' "$?"
+done
+"""
+# What bash tells about jobs, when it likes to.
+JOB = re.compile(r'^\[\d+\].*\n', re.MULTILINE)
+
+
+class Failed(Exception):
+    """The example does not do what its README.txt says."""
+
+
+@contextlib.contextmanager
+def running(directory, mark):
+    """Yield a bash that works in a directory."""
+    reader, writer = os.pipe()
+    environment = {**os.environ, 'EXAMPLE': mark}
+    environment.pop('PYTHONPATH', None)
+    process = subprocess.Popen(
+        ['bash', '--noprofile', '--norc', '-c', BASH % reader],
+        cwd=directory, env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[reader],
+        start_new_session=True)
+    os.close(reader)
+    with process, open(writer, 'wb', buffering=0) as typing:
+        try:
+            yield Bash(process.stdout.fileno(), typing)
+        finally:
+            process.kill()
+
+
+class Bash:
+    """Types commands."""
+
+    def __init__(self, output, typing):
+        self._output = output
+        self._typing = typing
+
+    def type(self, command, end):
+        """Return the exit status of a command, and what it has printed.
+
+        It has to be done when the clock shows `end`.
+        """
+        self._typing.write(command.encode() + b'\0')
+        printed = b''
+        while printed.count(b'\0') < 2:
+            printed += self._read(printed, end)
+        answer, status, rest = printed.split(b'\0')
+        answer = (answer + rest).decode(errors='replace')
+        return int(status), JOB.sub('', answer)
+
+    def _read(self, before, end):
+        seconds = max(0, end - time.monotonic())
+        ready, _, _ = select.select([self._output], [], [], seconds)
+        chunk = os.read(self._output, 2 ** 16) if ready else b''
+        if not chunk:
+            reason = 'bash has ended' if ready else 'it takes too long'
+            raise Failed(f'{before.decode(errors="replace")}\n{reason}')
+        return chunk
+
+
+@contextlib.contextmanager
+def marking():
+    """Yield a mark for processes, and kill all that have it in the end.
+
+    A daemon leaves its session and its parent, but not its environment.
+    """
+    mark = str(uuid.uuid4())
+    try:
+        yield mark
+    finally:
+        while pids := marked(mark):
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.1)
+
+
+def marked(mark):
+    """Return the ids of the processes that have a mark."""
+    return [int(path.parent.name)
+            for path in pathlib.Path('/proc').glob('[0-9]*/environ')
+            if f'EXAMPLE={mark}' in read(path).split('\0')]
+
+
+def wait_for_end(mark, seconds):
+    end = time.monotonic() + seconds
+    while pids := marked(mark):
+        if time.monotonic() > end:
+            raise Failed('still running:\n' + '\n'.join(map(title, pids)))
+        time.sleep(0.1)
+
+
+def title(pid):
+    return read(pathlib.Path(f'/proc/{pid}/cmdline')).replace('\0', ' ')
+
+
+def read(path):
+    """Return what the system tells about a process, if it is still there."""
+    try:
+        return path.read_text(errors='replace')
+    except OSError:
+        return ''
