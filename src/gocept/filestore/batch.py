@@ -22,6 +22,7 @@ class Batch:
         self._two_phase = two_phase
         self._parts = {}  # in their order
         self._intent = None
+        self._has_voted = False
         self._is_over = False
         self._process = os.getpid()
 
@@ -103,10 +104,11 @@ class Batch:
         taken = self._intents.published(but=self._intent.filename)
         for part in parts:
             part.check(taken)
+        self._has_voted = True
 
     def commit(self):
         self._check_ours()
-        if self._is_over or self._parts and not self._intent:
+        if self._is_over or self._parts and not self._has_voted:
             raise self._settled('only what was voted on can be committed')
         if self._parts:
             self._carry_out(self._intent)

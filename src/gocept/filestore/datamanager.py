@@ -151,7 +151,7 @@ class TransactionalClaim:
         self._batch = batch
 
     def __enter__(self):
-        self.original.fileno()  # raises an error if it was settled
+        self.original.__enter__()  # raises an error if it was settled
         return self
 
     def __exit__(self, kind, error, traceback):

@@ -80,6 +80,7 @@ class FileStore:
 
     def copy(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
+        self._check_space(destination)
         source = self._source(filename, source, 'work')
         destination = self._destination(destination)
         publication = gocept.filestore.publish.Publication(
@@ -91,6 +92,7 @@ class FileStore:
 
     def move(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
+        self._check_space(destination)
         source = self._source(filename, source)
         destination = self._destination(destination)
         source.check(filename)
@@ -116,10 +118,15 @@ class FileStore:
         if source.name != 'tmp':
             held = gocept.filestore.lock.hold(source, filename)
             if held is None:
-                raise gocept.filestore.interfaces.NoSuchFile(
-                    filename, self.path,
-                    'another process is taking it from %r' % source.name)
+                raise self._not_held(filename, source)
         source.move(filename, destination, filename, held and held.status)
+
+    def _not_held(self, filename, source):
+        if not source.has_file(filename):
+            return source.no_such_file(filename)
+        return gocept.filestore.interfaces.NoSuchFile(
+            filename, self.path,
+            'another process is taking it from %r' % source.name)
 
     def remove(self, filename, space):
         filename = self._bare(filename)

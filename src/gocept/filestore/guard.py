@@ -16,7 +16,7 @@ class Guard:
 
     def keep(self, filenames):
         """Forget all other files."""
-        self._quiet.keep(set(filenames))
+        self._quiet.keep(filenames)
 
     def is_whole(self, space, filename, held):
         """Tell whether a file was quiet, and is not being written."""

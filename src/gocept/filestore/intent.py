@@ -199,6 +199,10 @@ class Intent:
     def is_committed(self):
         return self._space == 'committed'
 
+    @property
+    def is_in_doubt(self):
+        return self.two_phase and not self.is_committed
+
     def mark(self):
         """Decide that all of it is done. From here on others go on."""
         committed = self._layout.made('committed')

@@ -198,7 +198,8 @@ class IFileStore(zope.interface.Interface):
     directory of the store itself may be reached through a link; a space that
     is one raises `InTheWay`.
 
-    Each verb raises `NotPrepared` when the store is not there, unless the
+    Each verb, or what it returns when it is used, raises `NotPrepared` when
+    the store is not there, unless the
     store prepares itself when it is first used: a `FileStore` does so with
     `prepare=True`, and the directive in ZCML by default. `OSError` from the
     disk (full, read-only, forbidden, failing) passes through with the path in
@@ -209,6 +210,11 @@ class IFileStore(zope.interface.Interface):
     or copy it to `new`.
 
     One store object may be used by several threads, and after a fork.
+
+    What happens is logged by one logger per module, below
+    ``gocept.filestore``, with path and attempt: published files and given up
+    ones as info, claims as debug, what processes have left that died as
+    warnings. Nothing is logged when nothing happens.
 
     """
 
@@ -418,7 +424,9 @@ class IFileStore(zope.interface.Interface):
 
         `include` and `exclude` are sequences of patterns for names, as in the
         shell and case-sensitive (fnmatch). `order` is 'age', those first that
-        have been in `new` longest, or 'name'. `retry_policy` is an
+        have been in `new` longest, 'name', or 'directory': in no particular
+        order, for a million of files, of which the others have to look at
+        each one before the first claim. `retry_policy` is an
         `IRetryPolicy` for what is claimed through it, None for the store's.
 
         Files of `work` come first in any case: those that are due, or whose
@@ -471,7 +479,8 @@ class IFileStore(zope.interface.Interface):
         longest:
 
             filename    its name there
-            age         seconds since it came there
+            age         seconds since it came there, or got a number because
+                        a newer one of its name came
             attempts    how many there were, 0 if it was moved by hand
             error       what the last one has failed with, or None
 
@@ -483,7 +492,8 @@ class IFileStore(zope.interface.Interface):
         Takes a name or a path. It lies in `failed`, or waits in `work` for
         its next attempt. Its attempts begin anew; the old ones stay written
         down until it is done. One that has got a number in `failed`, like
-        a.xml.~1~, gets its own name back.
+        a.xml.~1~, gets its own name back, unless somebody has moved it there
+        by hand.
 
         Raises `NoSuchFile`, and `NameTaken` when a newer one of its name
         waits in `new`; then nothing is changed. If the process dies, the file
@@ -537,7 +547,9 @@ class IFileStore(zope.interface.Interface):
                         it is in doubt; publish, finish and remove, each a
                         list of names. One that is decided is carried out by
                         whoever claims or publishes next; if it stays, it
-                        waits until a name is free in `new`
+                        waits until a name is free in `new`. One without two
+                        phases that is not decided is not shown: the next
+                        claim aborts it
 
         Each file counts once, where it was seen last, also while others move
         it; one that comes or goes meanwhile may count or not. An attempt

@@ -1,5 +1,11 @@
 import collections
 import gocept.filestore.selection
+import itertools
+import threading
+
+
+DIGITS = 19  # of the largest time in nanoseconds, 2 ** 63
+CHUNK = 256  # names that are read at once
 
 
 class Listing:
@@ -11,50 +17,85 @@ class Listing:
     def __init__(self, new=None, order='age',
                  selection=gocept.filestore.selection.EVERYTHING):
         self.new = new
-        self.filenames = collections.deque(
-            ORDERS[order](new, selection) if new else ())
         self.behind = []  # those behind an older one of their name
+        self._keys = collections.deque()
+        self._more = iter(())
+        self._name_at = 0
+        self._reading = threading.Lock()
+        if new:
+            self._begin(order, new, selection)
+
+    def _begin(self, order, new, selection):
+        if order == 'age':
+            self._keys.extend(arrivals(new, selection))
+            self._name_at = DIGITS
+        elif order == 'name':
+            self._keys.extend(sorted(names(new, selection)))
+        else:
+            self._more = names(new, selection)
 
     def next(self):
         """Return the next name, or None; each one to one thread only."""
-        try:
-            return self.filenames.popleft()
-        except IndexError:
-            return None
+        while True:
+            try:
+                return self._keys.popleft()[self._name_at:]
+            except IndexError:
+                if not self._read():
+                    return None
+
+    def _read(self):
+        """Read more of the directory; tell whether there was more."""
+        with self._reading:
+            more = list(itertools.islice(self._more, CHUNK))
+            self._keys.extend(more)
+        return more
+
+    def names(self):
+        """Return the names of all that is left, in a set."""
+        while self._read():
+            pass
+        return {key[self._name_at:] for key in self._keys}
 
     def put_back(self):
         """Let those have their turn whose name may be free by now."""
         behind, self.behind = self.behind, []
-        self.filenames.extendleft(reversed(behind))
+        self._keys.extendleft('0' * self._name_at + name
+                              for name in reversed(behind))
 
 
-def oldest_first(space, selection=gocept.filestore.selection.EVERYTHING):
-    """List the names of files, those first that came into the space first.
+def names(space, selection):
+    """Yield the names of files as the directory has them."""
+    return (entry.name for entry in space.entries()
+            if selection.has(entry.name))
 
-    The move that brought a file has set its ctime, on every file system.
+
+def arrivals(space, selection=gocept.filestore.selection.EVERYTHING):
+    """Return, in order, strings of when a file came there, and its name.
+
+    The move that brought a file has set its ctime, on every file system. One
+    string takes half the memory of a tuple, and is sorted faster.
     """
-    arrivals = [(arrival(entry), entry.name) for entry in space.entries()
-                if selection.has(entry.name)]
-    return [name for ctime, name in sorted(arrivals)]
+    return sorted(f'{arrival(entry):0{DIGITS}}{entry.name}'
+                  for entry in space.entries() if selection.has(entry.name))
 
 
-def by_name(space, selection):
-    return sorted(entry.name for entry in space.entries()
-                  if selection.has(entry.name))
-
-
-ORDERS = {'age': oldest_first, 'name': by_name}
+def oldest_first(space):
+    """List the names of files, those first that came first."""
+    return [key[DIGITS:] for key in arrivals(space)]
 
 
 def arrival(entry):
+    """Return when a file came there, in nanoseconds since the epoch."""
     try:
-        return entry.stat(follow_symlinks=False).st_ctime_ns
+        return max(0, entry.stat(follow_symlinks=False).st_ctime_ns)
     except OSError:
         return 0  # it has gone meanwhile, as whoever claims it will see
 
 
 def until(space, limit):
     """List the names of files that came into a space until then."""
-    arrivals = [(arrival(entry), entry.name)
-                for entry in space.entries()] if space else ()
-    return [name for ctime, name in sorted(arrivals) if ctime <= limit]
+    keys = arrivals(space) if space else ()
+    return [key[DIGITS:] for key in keys if int(key[:DIGITS]) <= limit]
+
+
+ORDERS = ('age', 'directory', 'name')

@@ -28,7 +28,7 @@ class Queue:
                  now=time.monotonic, sleep=time.sleep):
         if order not in gocept.filestore.listing.ORDERS:
             raise ValueError('the order of files is one of %s, not %r' % (
-                ', '.join(sorted(gocept.filestore.listing.ORDERS)), order))
+                ', '.join(gocept.filestore.listing.ORDERS), order))
         self._layout = layout
         self._attempts = attempts
         self._guard = guard
@@ -84,7 +84,7 @@ class Queue:
         listing = gocept.filestore.listing.Listing(
             self._layout['new'], self._order, self._selection)
         if self._guard:
-            self._guard.keep(listing.filenames)
+            self._guard.keep(listing.names())
         return listing
 
     def _first(self, listing, refused):

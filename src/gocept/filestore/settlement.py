@@ -30,10 +30,11 @@ class Settlement:
 
     def look(self, refused):
         """Settle what is decided, unless somebody has looked just now."""
+        if self._now() < self._look_at:
+            return
         # That it is not prepared is told by the verb that has called us.
         with contextlib.suppress(gocept.filestore.interfaces.NotPrepared):
-            if self._now() >= self._look_at:
-                self.settle(refused)
+            self.settle(refused)
 
     def settle(self, refused):
         """Settle what is decided, or what the policy of the store decides.
@@ -74,7 +75,7 @@ class Settlement:
         wanted = None if filenames is None else set(filenames)
         settled, refused, unknown = [], [], set(wanted or ())
         for intent in self._intents.left(refused):
-            if intent.is_committed or (
+            if not intent.is_in_doubt or (
                     wanted is not None and intent.filename not in wanted):
                 continue
             unknown.discard(intent.filename)
@@ -125,6 +126,19 @@ def described(intents, clock=time.time):
         'age': max(0, clock() - intent.time),
         'decided': intent.is_committed,
         **{kind: sorted(deed.filename for deed in intent.deeds
-                        if isinstance(deed, class_))
-           for kind, class_ in gocept.filestore.deed.DEEDS.items()}}
-        for intent in intents.left(refused=[])]
+                        if kind_of(deed) == kind)
+           for kind in gocept.filestore.deed.DEEDS}}
+        for intent in intents.left(refused=[])
+        if intent.is_committed or intent.is_in_doubt]
+
+
+def kind_of(deed):
+    """Return what is to be done: publish, finish or remove.
+
+    A file of `new` that is to be removed lies in `work` from the vote on, and
+    has no attempt.
+    """
+    if isinstance(deed, gocept.filestore.deed.Finish) and not deed.attempt:
+        return 'remove'
+    return next(kind for kind, class_ in gocept.filestore.deed.DEEDS.items()
+                if isinstance(deed, class_))

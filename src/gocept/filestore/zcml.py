@@ -1,6 +1,7 @@
 import gocept.filestore.declaration
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.listing
 import gocept.filestore.product
 import gocept.filestore.security
 import os
@@ -162,8 +163,8 @@ class IConsumerDirective(zope.interface.Interface):
         default=[])
 
     order = zope.schema.Choice(
-        title='Which file comes next: by "age" or by "name"',
-        values=('age', 'name'),
+        title='Which file comes next: by "age", "name" or "directory"',
+        values=gocept.filestore.listing.ORDERS,
         required=False,
         default='age')
 

@@ -389,6 +389,18 @@ class Errors(BatchCase):
             self.refuse(interfaces.Settled, 'end', action)
         batch.commit()
 
+    def test_commit_after_a_vote_that_has_failed(self):
+        batch = self.store.batch()
+        for name in ('a', 'b'):
+            with batch.publish(name):
+                self.put('new', 'a')
+        with self.assertRaises(gocept.filestore.interfaces.NameTaken):
+            batch.vote()
+        with self.assertRaises(gocept.filestore.interfaces.Settled):
+            batch.commit()
+        batch.abort()
+        self.assertEqual({'new': ['a']}, self.tree())
+
     def test_commit_without_a_vote(self):
         batch = self.store.batch()
         self.publish(batch, 'a')

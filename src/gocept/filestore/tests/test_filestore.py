@@ -254,6 +254,13 @@ class Replacing(FileStoreCase):
         self.assertEqual({'cur': ['a']}, self.tree())
         self.assertEqual('ours', self.read('cur', 'a'))
 
+    def test_says_what_is_wrong_first(self):
+        for verb in (self.store.move, self.store.copy):
+            self.refuse('InvalidSpace', verb, 'x', 'failed', 'nowhere')
+        error = self.refuse('NoSuchFile', self.store.move, 'x', 'new', 'cur',
+                            replace=False)
+        self.assertEqual("there is none in 'new'", error.reason)
+
     def test_refused(self):
         for verb in (self.store.move, self.store.copy):
             error = self.refuse(

@@ -191,6 +191,14 @@ class Undecided(SettlementCase):
         self.assertEqual([('x', 2), ('y', 2)], sorted(names))
         self.assertEqual({'cur': ['x', 'y']}, self.files())
 
+    def test_plain_batch_is_never_in_doubt(self):
+        self.dies(VOTED % False)
+        self.assertEqual([], self.store.status()['intents'])
+        self.assertEqual([], self.store.settle(True))
+        self.assertEqual(2, len(list(
+            claim.finish() or claim for claim in self.store.claims())))
+        self.assertEqual({'cur': ['x', 'y']}, self.files())
+
     def test_in_doubt_nothing_of_it_is_touched(self):
         self.in_doubt()
         store = self.open_store()
@@ -346,6 +354,14 @@ class Removals(SettlementCase):
         self.put(space, 'old')
         self.dies('batch = store.batch(two_phase=True)\n'
                   'batch.remove("old", %r)\n%s' % (space, end))
+
+    def test_are_told_as_such(self):
+        for space in ('new', 'cur'):
+            self.left(space)
+            intent, = self.store.status()['intents']
+            self.assertEqual(([], [], ['old']), (
+                intent['publish'], intent['finish'], intent['remove']))
+            self.store.settle(True)
 
     def test_of_new_in_doubt_is_not_claimed(self):
         self.left('new')

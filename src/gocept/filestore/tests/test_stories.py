@@ -1,13 +1,18 @@
 import doctest
 import gocept.filestore.fault
+import gocept.filestore.filestore
 import gocept.filestore.testing
 import importlib.resources
+import os
 import pathlib
 import unittest
 
 
 PACKAGE = importlib.resources.files('gocept.filestore')
 OBSTACLES = {'fault.txt': gocept.filestore.fault.obstacle}
+# What each kind of store does is told of each.
+KINDS = {'contract.txt': (gocept.filestore.filestore.FileStore,
+                          gocept.filestore.testing.MemoryFileStore)}
 
 
 def stories():
@@ -33,11 +38,17 @@ def set_up(test):
 def test_suite():
     suite = unittest.TestSuite()
     for story in front_page() + stories():
-        suite.addTest(doctest.DocFileSuite(
-            story,
-            module_relative=False,
-            encoding='utf-8',
-            setUp=set_up,
-            tearDown=gocept.filestore.testing.tear_down,
-            optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE))
+        for kind in KINDS.get(os.path.basename(story), (None,)):
+            suite.addTest(told(story, kind))
     return suite
+
+
+def told(story, kind):
+    return doctest.DocFileSuite(
+        story,
+        module_relative=False,
+        encoding='utf-8',
+        globs={'make_store': kind} if kind else None,
+        setUp=set_up,
+        tearDown=gocept.filestore.testing.tear_down,
+        optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

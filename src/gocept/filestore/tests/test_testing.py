@@ -1,10 +1,13 @@
 import contextlib
+import gocept.filestore.interfaces
 import gocept.filestore.testing
 import io
 import os
 import sys
 import types
 import unittest
+import zope.component
+import zope.testing.cleanup
 
 
 class Helpers(unittest.TestCase):
@@ -67,3 +70,149 @@ class Helpers(unittest.TestCase):
                 pass
             self.printed('tick', '.')
         self.assertLess(os.stat('a').st_ctime_ns, os.stat('b').st_ctime_ns)
+
+
+class Layer(unittest.TestCase):
+    """A fresh store for each test, as a utility."""
+
+    def setUp(self):
+        self.registry = zope.component.getGlobalSiteManager()
+        self.addCleanup(zope.testing.cleanup.cleanUp)
+
+    def lookup(self, name=''):
+        return zope.component.queryUtility(
+            gocept.filestore.interfaces.IFileStore, name=name)
+
+    def test_looks_like_one(self):
+        class Base:
+            """Another layer."""
+
+        layers = [gocept.filestore.testing.Layer('a', 'b', bases=[Base]),
+                  gocept.filestore.testing.Layer('a', 'b')]
+        self.assertEqual((Base,), layers[0].__bases__)
+        self.assertEqual((), layers[1].__bases__)
+        self.assertEqual(__name__, layers[0].__module__)
+        self.assertRegex(
+            layers[0].__name__, r"^Layer\('a', 'b'\) in line [0-9]+$")
+        self.assertNotEqual(layers[0].__name__, layers[1].__name__)
+
+    def test_each_test_has_fresh_stores(self):
+        layer = gocept.filestore.testing.Layer('a', 'b')
+        paths = set()
+        for _ in range(2):
+            layer.testSetUp()
+            for name in 'ab':
+                self.assertIs(layer[name], self.lookup(name))
+                self.assertEqual(
+                    {}, gocept.filestore.testing.names(layer[name]))
+                gocept.filestore.testing.publish(layer[name], 'file')
+                paths.add(layer[name].path)
+            layer.testTearDown()
+            self.assertEqual([], list(filter(os.path.exists, paths)))
+            self.assertIsNone(self.lookup('a'))
+            with self.assertRaises(KeyError):
+                layer['a']
+        self.assertEqual(4, len(paths))
+
+    def test_options(self):
+        for in_memory, durable in ((False, False), (True, False)):
+            layer = gocept.filestore.testing.Layer(
+                in_memory=in_memory, in_doubt='abort')
+            layer.testSetUp()
+            self.addCleanup(layer.testTearDown)
+            self.assertEqual(('abort', durable), (
+                self.lookup().in_doubt, self.lookup().durable))
+        self.assertEqual('memory', self.lookup().path)
+        layer = gocept.filestore.testing.Layer('a', durable=True)
+        layer.testSetUp()
+        self.addCleanup(layer.testTearDown)
+        self.assertTrue(layer['a'].durable)
+
+    def test_what_was_registered_comes_back(self):
+        before = gocept.filestore.testing.MemoryFileStore()
+        self.registry.registerUtility(
+            before, gocept.filestore.interfaces.IFileStore, 'a', 'info')
+        layer = gocept.filestore.testing.Layer('a', 'b', in_memory=True)
+        layer.testSetUp()
+        self.assertIsNot(before, self.lookup('a'))
+        layer.testTearDown()
+        self.assertIs(before, self.lookup('a'))
+        [registration] = self.registry.registeredUtilities()
+        self.assertEqual('info', registration.info)
+
+    def test_whatever_the_test_has_registered_goes(self):
+        layer = gocept.filestore.testing.Layer('a', in_memory=True)
+        for spoil in (zope.testing.cleanup.cleanUp,
+                      lambda: self.registry.registerUtility(
+                          gocept.filestore.testing.MemoryFileStore(),
+                          gocept.filestore.interfaces.IFileStore, 'a')):
+            layer.testSetUp()
+            spoil()
+            layer.testTearDown()
+            self.assertIsNone(self.lookup('a'))
+
+    def test_nothing_is_left_if_a_store_can_not_be_made(self):
+        layer = gocept.filestore.testing.Layer('a', nonsense=True)
+        with self.assertRaises(TypeError):
+            layer.testSetUp()
+        self.assertIsNone(self.lookup('a'))
+
+
+class Look(unittest.TestCase):
+    """The helpers, with both kinds of store."""
+
+    def setUp(self):
+        self.stores = []
+        for in_memory in False, True:
+            layer = gocept.filestore.testing.Layer(in_memory=in_memory)
+            layer.testSetUp()
+            self.addCleanup(layer.testTearDown)
+            self.stores.append(layer[''])
+
+    def test_publish_and_read(self):
+        for store in self.stores:
+            for name, content, mode in (
+                    ('a', 'ä', 'r'), ('b', b'\xff', 'rb'), ('c', '', 'r')):
+                gocept.filestore.testing.publish(store, name, content)
+                self.assertEqual(content, gocept.filestore.testing.read(
+                    store, 'new', name, mode))
+            gocept.filestore.testing.publish(store, 'd')
+            self.assertEqual(
+                {'new': ['a', 'b', 'c', 'd']},
+                gocept.filestore.testing.names(store))
+
+    def test_names_in_all_spaces(self):
+        for store in self.stores:
+            store.create('a').close()
+            for name in 'bcde':
+                gocept.filestore.testing.publish(store, name)
+            store.move('c', 'new', 'cur')
+            store.move('d', 'new', 'failed')
+            with store.claim():
+                self.assertEqual(
+                    {'tmp': ['a'], 'new': ['e'], 'cur': ['c'],
+                     'work': ['b'], 'failed': ['d']},
+                    gocept.filestore.testing.names(store))
+
+    def test_read_in_all_spaces(self):
+        for store in self.stores:
+            gocept.filestore.testing.publish(store, 'a', 'text')
+            with store.claim():
+                self.assertEqual('text', gocept.filestore.testing.read(
+                    store, 'work', 'a'))
+            store.copy('a', 'cur', 'tmp')
+            self.assertEqual('text', gocept.filestore.testing.read(
+                store, 'tmp', 'a'))
+            self.assertEqual(
+                {'tmp': ['a'], 'cur': ['a']},
+                gocept.filestore.testing.names(store))
+
+    def test_read_spoils_no_draft(self):
+        for store in self.stores:
+            gocept.filestore.testing.publish(store, 'a', 'text')
+            store.create('a').close()
+            with self.assertRaises(gocept.filestore.interfaces.NameTaken):
+                gocept.filestore.testing.read(store, 'new', 'a')
+            self.assertEqual(
+                {'tmp': ['a'], 'new': ['a']},
+                gocept.filestore.testing.names(store))
