@@ -171,13 +171,17 @@ class Claim:
 
     def _keep(self):
         """Move the file to `cur`, in the place of an older one."""
-        cur = self._layout['cur']
+        cur = self._layout.recent('cur')
         while True:
             try:
                 return self._work.move(self.filename, cur, self.filename)
             except gocept.filestore.interfaces.NameTaken:
                 with contextlib.suppress(FileNotFoundError):
                     cur.remove(self.filename)
+            except gocept.filestore.interfaces.NoSuchFile:
+                if cur.is_current():
+                    raise
+                cur = self._layout['cur']
 
     def _give_up(self):
         gocept.filestore.failed.take(self._layout, self._work, self.filename)

@@ -42,7 +42,7 @@ class Queue:
         return claim
 
     def claims(self):
-        yield from iter(self.claim, None)
+        return iter(self.claim, None)  # which survives an error
 
     def watch(self, poll=1):
         return gocept.filestore.memory_watch.Watch(

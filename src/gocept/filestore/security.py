@@ -12,6 +12,7 @@ try:
 except ImportError:  # without the extra
     zope = None
 
+CLAIMS = type(iter(list, None))  # what `claims` returns
 RETURNED = (
     gocept.filestore.batch.Batch,
     gocept.filestore.claim.Claim,
@@ -32,3 +33,7 @@ def open_up():
         if zope.security.checker.getCheckerForInstancesOf(class_) is None:
             zope.security.checker.defineChecker(
                 class_, zope.security.checker.NoProxy)
+    if zope.security.checker.getCheckerForInstancesOf(CLAIMS) is None:
+        zope.security.checker.defineChecker(
+            CLAIMS, zope.security.checker.NamesChecker(
+                ['__iter__', '__next__']))

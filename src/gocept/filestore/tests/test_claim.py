@@ -47,6 +47,14 @@ class Facts(ClaimCase):
         self.assertFalse((self.path / 'attempts').exists())
         self.assertFalse((self.path / 'failed').exists())
 
+    def test_cur_is_exchanged_meanwhile(self):
+        claim = self.store.claim()
+        self.store.list('cur')
+        self.path.joinpath('cur').rmdir()
+        self.path.joinpath('cur').mkdir()
+        claim.finish()
+        self.assertEqual({'cur': ['a']}, self.tree())
+
     def test_deaths_count(self):
         claim = self.abandon(2)
         self.assertEqual(3, claim.attempt)
