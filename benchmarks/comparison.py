@@ -11,9 +11,11 @@ import sys
 class Comparison:
     """Contenders in one place, a process for each of them each round.
 
-    Subclasses have the verb of `committing.py`, and its arguments for each
-    contender. The answers are numbers.
+    Subclasses have a verb of a script, and its arguments for each contender.
+    The answers are numbers, unless they say otherwise.
     """
+
+    script = 'committing.py'
 
     def __init__(self, where, options):
         self.where = where
@@ -38,7 +40,7 @@ class Comparison:
     def execute(self, path, task):
         return json.loads(subprocess.run(
             [environment.get_python('2.0'), '-E',
-             str(environment.HERE / 'committing.py'), self.verb,
+             str(environment.HERE / self.script), self.verb,
              json.dumps({'path': f'{path}/store', **task})],
             check=True, stdout=subprocess.PIPE, text=True,
             timeout=handoff.LONGEST_RUN).stdout)
