@@ -440,8 +440,8 @@ class IFileStore(zope.interface.Interface):
 
         `poll` is the longest time in seconds, a number above 0, between two
         looks at a store in which nothing waits. A look that takes longer
-        than a fiftieth of that makes the time longer, too. Raises
-        `ValueError` for other numbers.
+        than a fiftieth of that makes the time longer, too, up to ten
+        seconds. Raises `ValueError` for other numbers.
 
         """
 

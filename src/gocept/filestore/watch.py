@@ -10,6 +10,7 @@ import zope.interface
 
 logger = logging.getLogger(__name__)
 SHARE = 0.02  # of the time, at most, is spent with looking in vain
+LONGEST = 10  # seconds between two looks, unless somebody wants it longer
 
 
 @zope.interface.implementer(gocept.filestore.interfaces.IWatch)
@@ -49,7 +50,8 @@ class Watch:
             claim = self._claim()
             if claim is not None:
                 return claim
-            self._wait(max(self._poll, (self._now() - begin) / SHARE))
+            pause = min((self._now() - begin) / SHARE, LONGEST)
+            self._wait(max(self._poll, pause))
         raise StopIteration
 
     def stop(self, *args):

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 import gocept.filestore.copy
 import gocept.filestore.filestore
@@ -496,6 +497,27 @@ class Moving(FileStoreCase):
                        '        continue\n'
                        '    answer += 1')
         self.assertEqual(500, sum(child.answer() for child in children))
+
+
+class CopyingInTheKernel(FileStoreCase):
+
+    def test_is_done_whole(self):
+        content = os.urandom(3000000)
+        self.put('new', 'a').write_bytes(content)
+        self.store.copy('a', 'new', 'cur')
+        self.assertEqual(
+            content, self.path.joinpath('cur', 'a').read_bytes())
+
+    def test_where_it_can_not_be_done(self):
+        def refuse(number):
+            def copy(source, target, most):
+                raise OSError(number, 'refused')
+            gocept.filestore.copy.copy_in_kernel(0, 0, copy)
+
+        for number in gocept.filestore.copy.UNSUPPORTED:
+            refuse(number)
+        with self.assertRaises(OSError):
+            refuse(errno.ENOSPC)
 
 
 class Copying(FileStoreCase):

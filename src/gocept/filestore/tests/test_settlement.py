@@ -195,8 +195,8 @@ class Undecided(SettlementCase):
         self.dies(VOTED % False)
         self.assertEqual([], self.store.status()['intents'])
         self.assertEqual([], self.store.settle(True))
-        self.assertEqual(2, len(list(
-            claim.finish() or claim for claim in self.store.claims())))
+        for claim in self.store.claims():
+            claim.finish()
         self.assertEqual({'cur': ['x', 'y']}, self.files())
 
     def test_in_doubt_nothing_of_it_is_touched(self):

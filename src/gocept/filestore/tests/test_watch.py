@@ -109,10 +109,10 @@ class Watch(WatchCase):
             with self.assertRaises(ValueError):
                 self.store.watch(poll=poll)
 
-    def test_looks_take_a_small_share_of_the_time(self):
-        times = itertools.count()
+    def check_pause(self, pause, poll, duration):
+        times = itertools.count(step=duration)
         watch = gocept.filestore.watch.Watch(
-            self.store.claim, self.store._layout, 1, lambda: next(times))
+            self.store.claim, self.store._layout, poll, lambda: next(times))
         waits = []
 
         def wait(seconds):
@@ -121,7 +121,15 @@ class Watch(WatchCase):
 
         watch._wait = wait
         self.assertEqual([], list(watch))
-        self.assertEqual([1 / gocept.filestore.watch.SHARE], waits)
+        self.assertEqual([pause], waits)
+
+    def test_looks_take_a_small_share_of_the_time(self):
+        self.check_pause(6.25, poll=1, duration=.125)
+        self.check_pause(8, poll=8, duration=.125)
+
+    def test_but_files_do_not_wait_too_long(self):
+        self.check_pause(10, poll=1, duration=1)
+        self.check_pause(60, poll=60, duration=1)
 
     def test_leaves_no_descriptor(self):
         with self.store.publish('a'):
