@@ -9,7 +9,8 @@ import unittest
 
 
 PACKAGE = importlib.resources.files('gocept.filestore')
-OBSTACLES = {'fault.txt': gocept.filestore.fault.obstacle}
+OBSTACLES = dict.fromkeys(
+    ('calls.txt', 'fault.txt'), gocept.filestore.fault.obstacle)
 # What each kind of store does is told of each.
 KINDS = {'contract.txt': (gocept.filestore.filestore.FileStore,
                           gocept.filestore.testing.MemoryFileStore)}

@@ -47,7 +47,7 @@ def unpack():
         return
     if not shutil.which('apt-get'):
         raise Unavailable('this machine has no apt-get')
-    print('Unpacking rabbitmq-server into siblings/.work-broker ...',
+    print('Unpacking rabbitmq-server into .work-broker ...',
           flush=True)
     with tempfile.TemporaryDirectory(dir=HERE, prefix='.work-') as work:
         work = pathlib.Path(work)

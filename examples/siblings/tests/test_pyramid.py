@@ -167,8 +167,16 @@ class Application:
     def stop(self, server, sockets, thread):
         # Its workers go first: they use what the loop closes.
         server.task_dispatcher.shutdown()
-        server.trigger.pull_trigger(
-            functools.partial(waitress.wasyncore.close_all, sockets))
+        pulled = threading.Event()
+
+        def close():
+            # The loop may have been woken by somebody else. The trigger has
+            # to be there as long as it is being pulled.
+            pulled.wait(SECONDS)
+            waitress.wasyncore.close_all(sockets)
+
+        server.trigger.pull_trigger(close)
+        pulled.set()
         thread.join(SECONDS)
         self.assertFalse(thread.is_alive())
 
