@@ -5,7 +5,7 @@
 Each example runs in a copy of the checkout of its own. Indented lines that
 begin with "$ " are typed, all into one bash. The lines below are the answer,
 in which "..." stands for anything. A command has to succeed, in time, and
-nothing may go on running in the end.
+nothing may go on running in the end. The answers are passed on.
 """
 
 import contextlib
@@ -67,7 +67,9 @@ def steps(name, end):
             for command, wanted in read(directory / 'README.txt'):
                 print(f'$ {command}', flush=True)
                 limit = min(end, time.monotonic() + LONGEST_COMMAND)
-                check(command, wanted, *bash.type(command, limit))
+                status, answer = bash.type(command, limit)
+                check(command, wanted, status, answer)
+                print(answer, end='', flush=True)
                 yield
         shell.wait_for_end(mark, LONGEST_END)
         yield
