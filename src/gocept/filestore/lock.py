@@ -31,7 +31,7 @@ def lock(descriptor, operation=fcntl.LOCK_EX, flock=fcntl.flock):
     return True
 
 
-def hold(space, filename):
+def hold(space, filename, fstat=os.fstat):
     """Open and lock a file, and return it as a `Held`.
 
     None is the answer for one that is gone, that somebody else holds, or that
@@ -45,11 +45,13 @@ def hold(space, filename):
         raise space.explained(error, filename) from None
     try:
         if lock(descriptor):
-            status = os.fstat(descriptor)
+            status = fstat(descriptor)
             if stat.S_ISREG(status.st_mode):
                 return Held(descriptor, status)
     except OSError as error:
         close(descriptor)
+        if error.errno in GONE:
+            return None  # JuiceFS says so of a file that was replaced
         raise space.explained(error, filename) from None
     close(descriptor)
 

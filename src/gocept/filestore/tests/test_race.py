@@ -122,9 +122,14 @@ class RaceCase(gocept.filestore.tests.case.Case):
         self.running.append(subprocess.Popen(
             [sys.executable, '-c', 'import sys, %s as race; '
              'race.main(*sys.argv[1:])' % __name__,
-             self.variant, str(self.durable), str(self.path), str(self.log)],
+             self.variant, str(self.durable), str(self.host()),
+             str(self.log)],
             stderr=self.stderr,
             env=gocept.filestore.tests.case.environment()))
+
+    def host(self):
+        """Return where the next process finds the store."""
+        return self.path
 
     def start_all(self, count):
         """Start several and wait until they are at work."""

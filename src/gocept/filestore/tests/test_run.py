@@ -387,7 +387,9 @@ class Stopped(RunCase):
         self.release()
         self.wait(lambda: unlocked(self.path / 'work' / 'a'))
         self.assertEqual(
-            (0, ['1 file processed, 0 failed']), self.run_store('--', *LOG))
+            (0, ['filestore: %s: the process of attempt 1 has died'
+                 % (self.path / 'work' / 'a'),
+                 '1 file processed, 0 failed']), self.run_store('--', *LOG))
         self.assertEqual(['b', 'a'], self.lines('log'))
         self.assertEqual({'cur': ['a', 'b']}, self.tree())
 

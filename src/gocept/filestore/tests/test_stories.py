@@ -44,7 +44,7 @@ def test_suite():
     return suite
 
 
-def told(story, kind):
+def told(story, kind, set_up=set_up):
     return doctest.DocFileSuite(
         story,
         module_relative=False,
