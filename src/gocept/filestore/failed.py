@@ -28,10 +28,16 @@ def number_older(failed, filename):
 
 
 def rename(failed, filename, backup):
-    """Give a file another name; tell whether its own one is free now."""
-    with contextlib.suppress(FileNotFoundError):
+    """Give a file another name; tell whether its own one is free now.
+
+    Whoever puts it back holds its lock. If that is done by links, he would
+    remove the name of the file that has come in its place.
+    """
+    held = gocept.filestore.lock.wait(failed, filename)
+    with held or contextlib.nullcontext(), contextlib.suppress(
+            FileNotFoundError):
         try:
-            failed.move(filename, failed, backup)
+            failed.move(filename, failed, backup, held and held.status)
         except gocept.filestore.interfaces.NameTaken:
             if not failed.has_twins(filename, backup):
                 return False

@@ -114,7 +114,8 @@ def locked(directory, name):
     """Lock a file for the time of the block; tell whether that worked."""
     descriptor = os.open(name, LOOK, dir_fd=directory)
     try:
-        yield lock(descriptor)
+        yield lock(descriptor) and is_at(
+            directory, name, os.fstat(descriptor))
     finally:
         os.close(descriptor)
 
@@ -141,36 +142,45 @@ def replace_unlocked(source, name, target, new_name, is_locked=False,
     if number not in UNSUPPORTED:
         return replace(source, name, target, new_name, is_locked)
     for _ in range(PATIENCE):
-        try:
-            return by_link(source, name, target, new_name, durable)
-        except FileExistsError:
-            if replace_locked(source, name, target, new_name, is_locked):
+        # Nobody exchanges a draft, whose name is ours.
+        with (contextlib.nullcontext(True) if is_locked
+              else locked(source, name)) as is_ours:
+            if is_ours and link_or_replace(
+                    source, name, target, new_name, durable):
                 return
         sleep(PAUSE)
     raise FileExistsError(
-        errno.EEXIST, 'another process holds the one to replace', new_name)
+        errno.EEXIST, 'another process holds it, or the one to replace',
+        new_name)
 
 
-def replace_locked(source, name, target, new_name, is_locked=False):
+def link_or_replace(source, name, target, new_name, durable):
+    """Move a file that the caller has locked; tell whether that worked."""
+    try:
+        by_link(source, name, target, new_name, durable)
+    except FileExistsError:
+        return replace_locked(source, name, target, new_name)
+    return True
+
+
+def replace_locked(source, name, target, new_name):
     """Replace a file if its lock is to be had; tell whether it was."""
     try:
         descriptor = os.open(new_name, LOOK, dir_fd=target)
     except FileNotFoundError:
         return False
     try:
-        return replace_open(
-            descriptor, source, name, target, new_name, is_locked)
+        return replace_open(descriptor, source, name, target, new_name)
     finally:
         os.close(descriptor)
 
 
-def replace_open(descriptor, source, name, target, new_name,
-                 is_locked=False):
+def replace_open(descriptor, source, name, target, new_name):
     """Replace the file that is open, unless it is locked or has gone."""
     if not lock(descriptor) or not is_at(
             target, new_name, os.fstat(descriptor)):
         return False
-    replace(source, name, target, new_name, is_locked)
+    replace(source, name, target, new_name, is_locked=True)
     return True
 
 

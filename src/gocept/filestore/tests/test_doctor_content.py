@@ -824,6 +824,7 @@ answer = number
         self.put('tmp', 'stop')
         for child in children:
             self.assertGreater(child.answer(), 10)
+        self.assertFine()
         return found
 
     def test_where_files_are_renamed(self):

@@ -1,11 +1,13 @@
 import gocept.filestore.failed
 import gocept.filestore.interfaces
+import gocept.filestore.lock
 import gocept.filestore.testing
 import gocept.filestore.tests.case
 import gocept.filestore.tests.test_attempt
 import os
 import pathlib
 import time
+import zope.testing.wait
 
 
 NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
@@ -307,6 +309,25 @@ class Numbers(FailedCase):
             {'a': '2', 'a.~1~': 'its own', 'a.~2~': '1'}, self.contents())
         self.store.retry('a.~1~')
         self.assertEqual([('a.~1~', 1)], self.work_on())
+
+    def test_one_that_is_being_put_back(self):
+        # By links that takes two steps: the name that is removed in the
+        # second one is not to be that of a newer file.
+        self.give_up(content='1')
+        held = gocept.filestore.lock.hold(self.layout['failed'], 'a')
+        self.put('new', 'a', '2')
+        child = self.child()
+        child.send('import gocept.filestore\n'
+                   'for claim in store.claims():\n'
+                   '    claim.fail(gocept.filestore.Reject("no paper"))\n'
+                   'answer = True')
+        zope.testing.wait.wait(lambda: len(self.kinds()) == 2)
+        time.sleep(.1)
+        self.assertEqual({'a': '1'}, self.contents())
+        self.assertEqual(['a'], self.tree()['work'])
+        held.release()
+        child.answer()
+        self.assertEqual({'a': '2', 'a.~1~': '1'}, self.contents())
 
     def test_directory_in_the_way(self):
         # It gets a number like a file, and waits for a person.
