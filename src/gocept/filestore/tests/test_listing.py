@@ -26,6 +26,15 @@ class Listing(ListingCase):
         self.assertEqual(['b', 'a', None, None],
                          [listing.next() for _ in range(4)])
 
+    def test_names_of_all_that_is_left(self):
+        names = {'%04d' % number for number in range(600)}
+        for name in names:
+            self.put('new', name)
+        for order in gocept.filestore.listing.ORDERS:
+            listing = gocept.filestore.listing.Listing(self.new, order)
+            self.assertEqual(names, {listing.next(), *listing.names()})
+            self.assertEqual(599, len(listing.names()))
+
     def test_of_nothing(self):
         self.assertIsNone(gocept.filestore.listing.Listing().next())
 

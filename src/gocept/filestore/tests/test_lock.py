@@ -85,6 +85,18 @@ class Hold(LockCase):
     def test_nothing(self):
         self.assertIsNone(self.hold('b'))
 
+    def test_gone_meanwhile(self):
+        # JuiceFS, on a file that was replaced.
+        before = self.descriptors()
+        self.assertIsNone(gocept.filestore.lock.hold(
+            self.space, 'a', refusing(errno.ENOENT)))
+        with self.assertRaises(OSError) as raised:
+            gocept.filestore.lock.hold(self.space, 'a', refusing(errno.EIO))
+        self.assertEqual(
+            (errno.EIO, self.space.path_of('a')),
+            (raised.exception.errno, raised.exception.filename))
+        self.assertEqual(before, os.listdir('/proc/self/fd'))
+
     def test_special_files(self):
         directory = self.path / 'new'
         os.symlink('a', directory / 'link')

@@ -26,6 +26,9 @@ import unittest
 import zope.testing.wait
 
 
+WORK = .0005  # seconds
+
+
 def main(variant, durable, path, log):
     """Work until nothing is left, in one of several processes."""
     VARIANTS[variant]()
@@ -45,7 +48,7 @@ def work(store, log):
         with claim.open('rb') as file:
             digest = hashlib.sha256(file.read()).hexdigest()
         note(log, 'begin', claim.filename, begin, digest)
-        time.sleep(.0005)  # is the work
+        time.sleep(WORK)
         note(log, 'end', claim.filename, time.monotonic_ns(), digest)
         claim.finish()
 
@@ -65,7 +68,12 @@ def by_link():
 
 
 def broken():
-    """Let each process believe that it has got the lock."""
+    """Let each process believe that it has got the lock.
+
+    The work takes longer than to take over a file.
+    """
+    global WORK
+    WORK = .01
     gocept.filestore.lock.lock.__defaults__ = (
         fcntl.LOCK_EX, lambda *args: None)
 
@@ -268,7 +276,7 @@ class Broken(RaceCase):
 
     def double_owners(self):
         self.log.write_text('')
-        self.publish(2000)
+        self.publish(500)
         self.start_all(self.workers)
         self.put('tmp', 'end')
         for process in self.running:

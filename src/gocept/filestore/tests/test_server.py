@@ -185,12 +185,19 @@ class Serve(Case):
         server = self.serve()
         self.wait_for_handlers(1)
         self.wait_for_log('woken', 2)
+        busy, = self.started()
+        idle, = set(self.workers()) - {busy}
+        self.wait_for_sleep(busy)
+        wakings = gocept.filestore.tests.command.wakings(busy)
         server.kill()
         server.wait()
+        self.wait(lambda: not is_alive(idle))
+        self.wait(lambda: gocept.filestore.tests.command.wakings(
+            busy) > wakings)
         self.publish('b')
         self.release(2)
         self.wait_for_files(cur=['a'])
-        self.wait(lambda: not is_alive(self.started()[0]))
+        self.wait(lambda: not is_alive(busy))
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
     def test_many_signals(self):
@@ -436,6 +443,17 @@ class Configuration(Case):
                 (['site'], 'site')]:
             with self.subTest(lines):
                 self.assertIn(message, self.refused(*lines))
+
+    def test_instance_of_zope(self):
+        # That there is no Zope here is told as late as it is loaded.
+        self.write('zope.conf', '')
+        self.configure('zope-conf %s' % (self.directory / 'zope.conf'),
+                       'workers 3')
+        deployment = gocept.filestore.deployment.by_configuration(
+            str(self.directory / 'server.conf'))
+        self.assertEqual(3, deployment.workers)
+        with self.assertRaisesRegex(ModuleNotFoundError, 'Zope2'):
+            deployment.load()
 
     def test_without_the_extra(self):
         self.configure('site-definition site.zcml')
