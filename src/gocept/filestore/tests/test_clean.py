@@ -327,18 +327,19 @@ class OneBadFile(CleanCase):
 class Replaced(CleanCase):
     """A newer file takes the place of one that is just being removed."""
 
-    def race(self, space, prepare, replace):
-        """Do both at once, until the newer one was taken aside some times.
+    def race(self, space, prepare, replace, often=3, least=0):
+        """Do both at once, until the newer one was taken aside so often.
 
         It has to survive each time, and the older one must not come back.
         """
         child = self.child()
         child.run('import gocept.filestore')
         space = self.layout.made(space)
-        aside = []
+        aside, rounds = [], 0
         self.addCleanup(sys.setprofile, None)
         with self.no_blocking(60):
-            while len(aside) < 3:
+            while len(aside) < often or rounds < least:
+                rounds += 1
                 old = self.put(space.name, 'a', 'old')
                 child.run(prepare)
                 gocept.filestore.testing.tick(self.path)
@@ -352,6 +353,7 @@ class Replaced(CleanCase):
                 sys.setprofile(None)
                 child.answer()
                 self.check(space)
+        return len(aside)
 
     def clean_at_any_moment(self, space, limit):
         begin, wait = time.perf_counter(), random.uniform(0, .001)
@@ -379,9 +381,16 @@ class Replaced(CleanCase):
                   'store.move("a", "new", "cur")')
 
     def test_fail(self):
-        self.race('failed', TAKE,
-                  'claim.fail(gocept.filestore.Reject("no paper"))')
+        # That asks for the lock of the older one, so none goes aside.
+        self.assertEqual(0, self.race(
+            'failed', TAKE, 'claim.fail(gocept.filestore.Reject("no paper"))',
+            often=0, least=20))
         self.assertEqual({'attempts'}, set(self.tree()))
+
+    def test_fail_by_another_verb(self):
+        self.race('failed', 'with store.publish("a") as file:\n'
+                            '    _ = file.write("newer")',
+                  'store.move("a", "new", "failed")')
 
     def test_one_of_failed_keeps_its_reasons(self):
         # It was taken aside, and comes back under its name.
