@@ -1,11 +1,16 @@
+import errno
 import gocept.filestore.interfaces
 import gocept.filestore.lock
+import gocept.filestore.move
 import gocept.filestore.publish
 import gocept.filestore.space
 import json
 import os
 
 
+# What it may mean to read a file that another host has replaced: JuiceFS says
+# EBADF, GlusterFS says ENOENT.
+REPLACED = (errno.EBADF, *gocept.filestore.move.GONE)
 FACTS = {'event', 'time', 'inode'}  # which each event has
 
 
@@ -26,11 +31,12 @@ class Journal:
         if attempts is None:
             return []
         try:
-            file = open(attempts.open(filename), 'rb')
-        except FileNotFoundError:
-            return []
-        with file:
-            return [event for event in map(parsed, file) if event]
+            return events(attempts, filename)
+        except OSError as error:
+            if error.errno not in REPLACED:
+                raise
+        attempts.fresh_stat(filename)
+        return events(attempts, filename)
 
     def names(self):
         attempts = self._layout.get('attempts')
@@ -76,6 +82,16 @@ class Journal:
                 self._layout, self._drafts, filename, 'wb', replace,
                 target='attempts') as file:
             file.writelines(lines)
+
+
+def events(attempts, filename):
+    """Return the events that a file tells, or none if it is not there."""
+    try:
+        descriptor = attempts.open(filename)
+    except FileNotFoundError:
+        return []
+    with open(descriptor, 'rb') as file:
+        return [event for event in map(parsed, file) if event]
 
 
 def content(held):

@@ -31,8 +31,11 @@ class Listing:
             self._name_at = DIGITS
         elif order == 'name':
             self._keys.extend(sorted(names(new, selection)))
-        else:
+        elif new.is_local:
             self._more = names(new, selection)
+        else:
+            # As long as a listing is open, MooseFS looks up names in it.
+            self._keys.extend(names(new, selection))
 
     def next(self):
         """Return the next name, or None; each one to one thread only."""

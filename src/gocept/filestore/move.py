@@ -2,6 +2,7 @@ import contextlib
 import ctypes
 import errno
 import fcntl
+import gocept.filestore.file_system
 import gocept.filestore.interfaces
 import os
 import time
@@ -134,18 +135,21 @@ def replace_unlocked(source, name, target, new_name, is_locked=False,
     """Do the same, but not while somebody is taking the other file.
 
     Taking is atomic where the file system can rename without replacing.
-    Elsewhere it is done in two steps, and takes a moment.
+    Elsewhere it is done in two steps, and takes a moment. Linux does not even
+    ask a file system if it knows of a file with the new name, so its answer,
+    EEXIST, tells nothing. Of local ones we know that they can.
     """
     number = noreplace(source, name, target, new_name)
     if number == 0:
         return
-    if number not in UNSUPPORTED:
+    if number not in UNSUPPORTED and (
+            gocept.filestore.file_system.is_local(target)):
         return replace(source, name, target, new_name, is_locked)
     for _ in range(PATIENCE):
         # Nobody exchanges a draft, whose name is ours.
         with (contextlib.nullcontext(True) if is_locked
               else locked(source, name)) as is_ours:
-            if is_ours and link_or_replace(
+            if is_ours and move_or_replace(
                     source, name, target, new_name, durable):
                 return
         sleep(PAUSE)
@@ -154,10 +158,10 @@ def replace_unlocked(source, name, target, new_name, is_locked=False,
         new_name)
 
 
-def link_or_replace(source, name, target, new_name, durable):
+def move_or_replace(source, name, target, new_name, durable):
     """Move a file that the caller has locked; tell whether that worked."""
     try:
-        by_link(source, name, target, new_name, durable)
+        move(source, name, target, new_name, durable)
     except FileExistsError:
         return replace_locked(source, name, target, new_name)
     return True
@@ -182,6 +186,17 @@ def replace_open(descriptor, source, name, target, new_name):
         return False
     replace(source, name, target, new_name, is_locked=True)
     return True
+
+
+def refresh(directory, name):
+    """Let the kernel ask anew which file a name leads to.
+
+    FUSE remembers it for a while: after a move, it takes the file that it has
+    seen under the old name for the one that was moved, although that was a
+    newer one (JuiceFS, measured). For the target of a rename that may not
+    replace anything it asks the file system; then it refuses the rename.
+    """
+    noreplace(directory, name, directory, name)
 
 
 def is_at(directory, name, status):

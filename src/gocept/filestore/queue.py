@@ -135,7 +135,7 @@ class Queue:
             number = self._attempts.begin(filename, held.status)
         if not self._move(listing.new, filename, work, held):
             return None
-        found = work.stat(filename)
+        found = work.fresh_stat(filename)
         if not found or found.st_ino != held.status.st_ino:
             # A newer file has just replaced the one that we locked.
             return self._recovery.take_over(

@@ -1,6 +1,7 @@
 import contextlib
 import errno
 import functools
+import gocept.filestore.file_system
 import gocept.filestore.interfaces
 import gocept.filestore.move
 import os
@@ -33,6 +34,7 @@ class Space:
         with Naming(self.path):
             self.descriptor = os.open(directory, DIRECTORY)
             self._status = os.fstat(self.descriptor)
+        self.is_local = gocept.filestore.file_system.is_local(self.descriptor)
 
     def __del__(self, close=os.close):
         if hasattr(self, 'descriptor'):
@@ -98,6 +100,12 @@ class Space:
             if error.errno in GONE:
                 return None
             raise self.explained(error, filename) from None
+
+    def fresh_stat(self, filename):
+        """Return the same, and trust no cache."""
+        if not self.is_local:
+            gocept.filestore.move.refresh(self.descriptor, filename)
+        return self.stat(filename)
 
     def has_file(self, filename):
         status = self.stat(filename)

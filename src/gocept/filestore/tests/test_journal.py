@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import unittest
+import unittest.mock
 
 
 class JournalCase(gocept.filestore.tests.test_attempt.AttemptCase):
@@ -54,6 +55,20 @@ class Read(JournalCase):
             self.assertEqual(['failed', 'died'], self.found(name))
             self.assertIn(name, self.journal.names())
         self.assertEqual(8, len(self.tree()['attempts']))
+
+    def test_replaced_by_another_host(self):
+        # What JuiceFS and GlusterFS answer then, only once.
+        self.append('failed')
+        for number in (errno.EBADF, errno.ENOENT, errno.ESTALE):
+            with unittest.mock.patch(
+                    'gocept.filestore.journal.events',
+                    side_effect=[OSError(number, ''), [{'event': 'new'}]]):
+                self.assertEqual(['new'], self.found())
+        with self.assertRaises(OSError), unittest.mock.patch(
+                'gocept.filestore.journal.events',
+                side_effect=[OSError(errno.EIO, '')]):
+            self.found()
+        self.assertEqual(['failed'], self.found())
 
     def test_names(self):
         self.assertEqual([], self.journal.names())

@@ -154,9 +154,6 @@ class CanNotTell(LeaseCase):
         with open(self.file, 'a'):
             self.assertIsNone(self.is_written(mount / 'new' / 'a'))
 
-    def test_no_such_descriptor(self):
-        self.assertEqual(0, gocept.filestore.lease.file_system(-1))
-
 
 class Errors(LeaseCase):
 

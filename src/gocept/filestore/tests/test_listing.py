@@ -35,6 +35,15 @@ class Listing(ListingCase):
             self.assertEqual(names, {listing.next(), *listing.names()})
             self.assertEqual(599, len(listing.names()))
 
+    def test_is_not_left_open_where_lookups_would_see_it(self):
+        self.put_each('a', 'b')
+        self.new.is_local = False
+        before = self.descriptors()
+        listing = gocept.filestore.listing.Listing(self.new, 'directory')
+        self.assertEqual(before, self.descriptors())
+        self.assertEqual({'a', 'b', None}, {
+            listing.next() for _ in range(3)})
+
     def test_of_nothing(self):
         self.assertIsNone(gocept.filestore.listing.Listing().next())
 

@@ -264,6 +264,14 @@ class Replace(MoveCase):
         self.assertEqual({'tmp': ['a']}, self.tree())
 
 
+class Refresh(MoveCase):
+
+    def test_changes_nothing(self):
+        for name in 'ab':
+            gocept.filestore.move.refresh(self.source, name)
+        self.assertEqual({'tmp': ['a']}, self.tree())
+
+
 class Unsupported(gocept.filestore.tests.case.Case):
     """A file system that can not rename without replacing, like GlusterFS."""
 

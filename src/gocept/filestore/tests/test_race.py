@@ -225,7 +225,7 @@ class Link(RaceCase):
 @unittest.skipUnless(
     gocept.filestore.tests.case.can_mount('bindfs'),
     'bindfs is not installed, or nothing can be mounted here')
-class Mounted(RaceCase):
+class MountedCase(RaceCase):
     """A real file system that answers EINVAL, of all workers together."""
 
     def setUp(self):
@@ -250,6 +250,9 @@ class Mounted(RaceCase):
         self.stop()
         subprocess.run(
             ['umount', '-l', self.directory / 'mount'], check=True)
+
+
+class Mounted(MountedCase):
 
     def test_needs_the_fallback(self):
         directory = os.open(self.path / 'new', os.O_RDONLY)
@@ -340,6 +343,15 @@ class WritersByLink(Writers):
     """
 
     variant = 'by_link'
+    durable = True
+
+
+class WritersMounted(MountedCase, Writers):
+    """The kernel says EEXIST without asking a file system if it can rename.
+
+    So its answer does not tell that it can.
+    """
+
     durable = True
 
 

@@ -258,6 +258,15 @@ class Looking(SpaceCase):
         self.assertTrue(
             os.path.samestat(os.stat(path), self.space.stat('a')))
 
+    def test_fresh(self):
+        path = self.put('new', 'a')
+        for is_local in (True, False):
+            self.space.is_local = is_local
+            self.assertTrue(
+                os.path.samestat(os.stat(path), self.space.fresh_stat('a')))
+            self.assertIsNone(self.space.fresh_stat('b'))
+        self.assertEqual({'new': ['a']}, self.tree())
+
     def test_nothing(self):
         self.assertIsNone(self.space.stat('a'))
         self.assertIsNone(self.space.check('a'))
