@@ -162,9 +162,12 @@ def move_or_replace(source, name, target, new_name, durable):
     """Move a file that the caller has locked; tell whether that worked."""
     try:
         move(source, name, target, new_name, durable)
+        return True
     except FileExistsError:
-        return replace_locked(source, name, target, new_name)
-    return True
+        # GlusterFS may say so of a rename that does replace.
+        with contextlib.suppress(FileExistsError):
+            return replace_locked(source, name, target, new_name)
+    return False
 
 
 def replace_locked(source, name, target, new_name):

@@ -10,6 +10,7 @@ import gocept.filestore.tests.test_attempt
 import os
 import signal
 import threading
+import time
 import zope.testing.wait
 
 
@@ -277,6 +278,18 @@ class Many(RecoveryCase):
             os.rename(self.path / source / 'b', self.path / target / 'b')
         self.assertIsNone(recovery.claim(self.fail, []))
         self.assertEqual(['a', 'b', 'c', 'b'], attempts.asked)
+
+    def test_ctime_of_whole_seconds(self):
+        # One that was put back at once, and has failed again, has the same.
+        recovery = gocept.filestore.recovery.Recovery(
+            self.layout, self.attempts, self.intents, clock=time.time)
+        self.layout.made('work').is_local = False
+        self.wait('a')
+        self.assertIsNone(recovery.claim(self.fail, []))
+        self.assertEqual({}, recovery._due)
+        recovery.coarse = -1
+        self.assertIsNone(recovery.claim(self.fail, []))
+        self.assertEqual(1, len(recovery._due))
 
     def test_sync_that_has_failed_is_told_at_once(self):
         for name in 'ab':
