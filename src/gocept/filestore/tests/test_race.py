@@ -161,7 +161,7 @@ class RaceCase(gocept.filestore.tests.case.Case):
     def end(self):
         self.put('tmp', 'end')
         for process in self.running:
-            self.assertEqual(0, process.wait(120))
+            self.assertEqual(0, process.wait(300))
 
     def publish(self, count):
         digests = {}
