@@ -7,9 +7,9 @@ import sys
 import time
 
 
-def make_documents(files, size):
-    source = random.Random(files)
-    return [(f'{number:06}.dat', source.randbytes(size))
+def make_documents(files, size, maker=0):
+    source = random.Random(files + maker)
+    return [(f'{maker}-{number:06}.dat', source.randbytes(size))
             for number in range(files)]
 
 

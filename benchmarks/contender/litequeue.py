@@ -12,7 +12,7 @@ class Contender:
     durable = None
 
     def __init__(self, path, durable):
-        os.mkdir(path)
+        os.makedirs(path, exist_ok=True)
         self.queue = litequeue.LiteQueue(f'{path}/queue.sqlite')
         if durable:
             self.queue.conn.execute('PRAGMA synchronous = FULL')

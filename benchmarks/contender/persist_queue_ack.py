@@ -19,7 +19,10 @@ class Contender:
 
     def take(self):
         while not self.queue.empty():
-            data = self.queue.get()
+            try:
+                data = self.queue.get(block=False)
+            except persistqueue.Empty:
+                return      # another process was faster
             self.queue.ack(data)
             self.clear()
             yield data

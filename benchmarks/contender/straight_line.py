@@ -1,7 +1,7 @@
 import os
 
 
-LONGEST = 65536     # one call reads a whole file
+LONGEST = 65537     # bytes; one call reads a whole file of up to 64 KiB
 
 
 class Contender:
@@ -13,8 +13,8 @@ class Contender:
     def __init__(self, path, durable):
         self.tmp, self.new, self.cur = (
             os.path.join(path, space) for space in ('tmp', 'new', 'cur'))
-        for space in (path, self.tmp, self.new, self.cur):
-            os.mkdir(space)
+        for space in (self.tmp, self.new, self.cur):
+            os.makedirs(space, exist_ok=True)
         self.directory = os.open(self.new, os.O_RDONLY) if durable else None
 
     def publish(self, name, data):
@@ -31,9 +31,19 @@ class Contender:
     def take(self):
         for name in os.listdir(self.new):
             taken = f'{self.cur}/{name}'
-            os.rename(f'{self.new}/{name}', taken)
+            try:
+                os.rename(f'{self.new}/{name}', taken)
+            except FileNotFoundError:
+                continue    # somebody else was faster
             fd = os.open(taken, os.O_RDONLY)
-            data = os.read(fd, LONGEST)
+            data = read(fd)
             os.close(fd)
             os.unlink(taken)
             yield data
+
+
+def read(fd):
+    data = os.read(fd, LONGEST)
+    if len(data) < LONGEST:
+        return data
+    return data + os.read(fd, os.fstat(fd).st_size)

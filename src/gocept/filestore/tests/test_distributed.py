@@ -199,10 +199,6 @@ class Hosts(Case):
         different = sum(len(set(digests)) for digests in log.digests.values())
         self.assertLessEqual(begun, different + len(self.kills))
 
-    def files(self):
-        return {space: names for space, names in self.tree().items()
-                if space != 'attempts'}
-
 
 def digest_of(version):
     return hashlib.sha256((version * 100).encode()).hexdigest()
