@@ -3,6 +3,7 @@ import fcntl
 import gocept.filestore.move
 import gocept.filestore.tests.case
 import os
+import unittest.mock
 import zope.testing.wait
 
 
@@ -262,6 +263,21 @@ class Replace(MoveCase):
         os.link(self.path / 'tmp' / 'a', self.directory / 'elsewhere')
         gocept.filestore.move.replace(self.source, 'a', self.source, 'a')
         self.assertEqual({'tmp': ['a']}, self.tree())
+
+
+class Replaced(MoveCase):
+
+    def test_said_to_exist_although_it_is_replaced(self):
+        # GlusterFS, of rename(2).
+        self.put('new', 'b', 'theirs')
+        with unittest.mock.patch('gocept.filestore.move.replace',
+                                 side_effect=FileExistsError):
+            self.assertFalse(self.call(
+                gocept.filestore.move.move_or_replace, False))
+        self.assertTrue(self.call(
+            gocept.filestore.move.move_or_replace, False))
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
 
 
 class Refresh(MoveCase):
