@@ -78,8 +78,10 @@ def arrivals(space, selection=gocept.filestore.selection.EVERYTHING):
     The move that brought a file has set its ctime, on every file system. One
     string takes half the memory of a tuple, and is sorted faster.
     """
-    return sorted(f'{arrival(entry):0{DIGITS}}{entry.name}'
-                  for entry in space.entries() if selection.has(entry.name))
+    keys = [f'{arrival(entry):019}{entry.name}'  # DIGITS, which takes longer
+            for entry in space.entries() if selection.has(entry.name)]
+    keys.sort()
+    return keys
 
 
 def oldest_first(space):
