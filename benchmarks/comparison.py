@@ -46,7 +46,11 @@ class Comparison:
             timeout=handoff.LONGEST_RUN).stdout)
 
     def __str__(self):
-        return '\n'.join([*self.table(), '', self.target()])
+        return '\n\n'.join(
+            filter(None, ['\n'.join(self.table()), self.target()]))
+
+    def target(self):
+        """Return what was to be reached, if there is such a thing."""
 
     def median(self, name):
         return statistics.median(self.answers[name])

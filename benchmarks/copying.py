@@ -1,4 +1,5 @@
 """Hand over files of one size, or copy a large one; print what it took."""
+import contextlib
 import gocept.filestore
 import importlib
 import json
@@ -50,24 +51,33 @@ def by_store(store, durable):
 
 
 def by_kernel(store, durable):
-    with (open(f'{store.path}/tmp/large.dat', 'rb') as source,
-          open(f'{store.path}/cur/large.dat', 'wb') as target):
+    with opened(store, durable) as (source, target):
         while os.copy_file_range(source.fileno(), target.fileno(), MOST):
             pass
-        if durable:
-            os.fsync(target.fileno())
 
 
-def by_shutil(store, durable):
+def by_copyfile(store, durable):
+    with opened(store, durable) as (source, target):
+        shutil.copyfile(source.name, target.name)
+
+
+def by_copyfileobj(store, durable):
+    with opened(store, durable) as files:
+        shutil.copyfileobj(*files)
+
+
+@contextlib.contextmanager
+def opened(store, durable):
     with (open(f'{store.path}/tmp/large.dat', 'rb') as source,
           open(f'{store.path}/cur/large.dat', 'wb') as target):
-        shutil.copyfileobj(source, target)
+        yield source, target
         target.flush()
         if durable:
             os.fsync(target.fileno())
 
 
-WAYS = {'filestore': by_store, 'kernel': by_kernel, 'shutil': by_shutil}
+WAYS = {'filestore': by_store, 'kernel': by_kernel, 'copyfile': by_copyfile,
+        'copyfileobj': by_copyfileobj}
 
 
 def memory(key):

@@ -1,53 +1,83 @@
-"""Be one of many processes that publish to a store, or take from it.
-
-Prints one line when it is ready, waits for one, works, and prints as JSON when
-it began and ended, and which files it has taken.
-"""
-import importlib
+"""Many processes of one contender, in one directory."""
+import environment
 import json
 import os
+import subprocess
 import sys
-import time
-import work
 
 
-PAUSE = 0.01        # seconds until a process that found nothing looks again
+LONGEST = 120       # seconds
 
 
-def publish(contender, number, files, size, **ignored):
-    for name, data in work.make_documents(files, size, number):
-        contender.publish(name, data)
-    return []
+class Crowd:
+    """Processes that publish so many files in all, or take them."""
+
+    def __init__(self, name, path, files, **task):
+        self.task = {'name': name, 'path': path, **task}
+        self.files = files
+        self.end = os.path.join(path, 'end')
+
+    def at_once(self, number, *command):
+        """Publish and take at the same time.
+
+        Return the seconds that it takes, and how many files came twice.
+        """
+        publishers = self.start('publish', number)
+        takers = self.start('take', number, *command)
+        self.go(takers + publishers)
+        begin, _, _ = answers(publishers)
+        self.stop()
+        _, end, found = answers(takers)
+        return end - begin, self.twice(found)
+
+    def publish(self, number):
+        """Return the seconds that it takes."""
+        begin, end, _ = self.play(self.start('publish', number))
+        return end - begin
+
+    def take(self, number):
+        """Return the seconds that it takes, and how many files came twice."""
+        self.stop()
+        begin, end, found = self.play(self.start('take', number))
+        return end - begin, self.twice(found)
+
+    def start(self, verb, number, *command):
+        """Start so many; return them when all are ready."""
+        processes = [subprocess.Popen(
+            [*command, environment.get_python('2.0'), '-E',
+             str(environment.HERE / 'crowding.py'),
+             json.dumps({'verb': verb, 'number': index,
+                         'files': self.files // number, **self.task})],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for index in range(number)]
+        for process in processes:
+            if process.stdout.readline() != 'ready\n':
+                sys.exit(f'{self.task["name"]} does not start to {verb}')
+        return processes
+
+    def go(self, processes):
+        for process in processes:
+            process.stdin.write('\n')
+            process.stdin.flush()
+
+    def play(self, processes):
+        self.go(processes)
+        return answers(processes)
+
+    def stop(self):
+        open(self.end, 'w').close()
+
+    def twice(self, found):
+        different = len(set(found))
+        if different != self.files:
+            sys.exit(f'{self.task["name"]}: {self.files - different} files '
+                     'are lost')
+        return len(found) - different
 
 
-def take(contender, end, **ignored):
-    """Take until nothing comes any more; return whom the files are from."""
-    found = []
-    while True:
-        is_last = os.path.exists(end)
-        found += map(identity, contender.take())
-        if is_last:
-            return found
-        time.sleep(PAUSE)
-
-
-def identity(data):
-    """Return what is different in each file."""
-    return bytes(data[:8]).hex()
-
-
-VERBS = {'publish': publish, 'take': take}
-
-
-def main(verb, name, path, durable, **more):
-    kind = importlib.import_module(f'contender.{name}').Contender
-    contender = kind(os.path.join(path, 'store'), durable)
-    print('ready', flush=True)
-    sys.stdin.readline()
-    begin = time.monotonic()
-    found = VERBS[verb](contender, end=os.path.join(path, 'end'), **more)
-    print(json.dumps([begin, time.monotonic(), found]))
-
-
-if __name__ == '__main__':
-    main(**json.loads(sys.argv[1]))
+def answers(processes):
+    """Return when the first one began, when all was done, and all files."""
+    begins, ends, found = zip(*(
+        json.loads(process.communicate(timeout=LONGEST)[0])
+        for process in processes), strict=True)
+    return min(begins), max(ends), sum(found, [])

@@ -10,11 +10,11 @@ COLOURS = {('age', 'filestore'): '#1f4e9c',
            ('directory', 'straight_line'): '#e3a9a2'}
 
 
-def write(path, benchmarks):
+def write(path, reports):
     """Draw one panel for each place, side by side, in the same scale."""
-    most = max(benchmark.speed_of(files, way) for benchmark in benchmarks
-               for files, way in benchmark.answers)
-    panels = [''.join(panel(benchmark, most)) for benchmark in benchmarks]
+    most = max(report.speed_of(files, way) for report in reports
+               for files, way in report.answers)
+    panels = [''.join(panel(report, most)) for report in reports]
     whole = LEFT + WIDTH
     body = ''.join(f'<g transform="translate({index * whole})">{content}</g>'
                    for index, content in enumerate(panels))
@@ -27,20 +27,20 @@ def write(path, benchmarks):
                 f'{body}{"".join(legend())}</svg>\n')
 
 
-def panel(benchmark, most):
-    where = benchmark.where
+def panel(report, most):
+    where = report.place
     title = f'claims per second, {where.how} ({where.file_system})'
     yield text(LEFT, TOP - 20, title)
     yield from axis(most)
-    for files in benchmark.options.files:
-        yield text(across(benchmark, files), TOP + HEIGHT + 18, f'{files:,}',
+    for files in report.files:
+        yield text(across(report, files), TOP + HEIGHT + 18, f'{files:,}',
                    'middle')
     yield text(LEFT + WIDTH / 2, TOP + HEIGHT + 36, 'files in new', 'middle')
     for way, colour in COLOURS.items():
         points = ' '.join(
-            f'{across(benchmark, files):.1f},'
-            f'{height(benchmark.speed_of(files, way), most):.1f}'
-            for files in benchmark.options.files)
+            f'{across(report, files):.1f},'
+            f'{height(report.speed_of(files, way), most):.1f}'
+            for files in report.files)
         yield (f'<polyline points="{points}" fill="none" stroke="{colour}" '
                'stroke-width="2"/>')
 
@@ -55,8 +55,8 @@ def axis(most):
         yield text(LEFT - 6, y + 4, f'{number * step:,.0f}', 'end')
 
 
-def across(benchmark, files):
-    low, high = (math.log10(number(benchmark.options.files))
+def across(report, files):
+    low, high = (math.log10(number(report.files))
                  for number in (min, max))
     share = (math.log10(files) - low) / (high - low or 1)
     return LEFT + 25 + share * (WIDTH - 80)

@@ -3,18 +3,16 @@
 Prints tables; README.txt tells how to read them.
 """
 import argparse
-import collections
+import comparison
+import crowd
 import environment
 import handoff
-import json
-import os
+import itertools
 import random
 import report
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
+import tracing
 
 
 NUMBERS = (1, 2, 4, 8)
@@ -23,214 +21,132 @@ BASE, OURS = 'straight_line', 'filestore'
 PEERS = ('dirq', 'persist_queue_ack', 'litequeue', 'kombu', 'huey')
 PHASES = ('publish', 'take', 'both')
 SIZE = 1024         # bytes
-LONGEST = 120       # seconds
+KINDS = (tracing.ALL, tracing.IN_VAIN, *tracing.LOST)
 STEADY = 0.9        # of the throughput of fewer processes; the rest is noise
-CALLS = 'openat,flock,renameat2,newfstatat,unlinkat,getdents64,access'
 
 
-class Crowd:
-    """Processes of one contender, in one directory."""
+class Crowds(comparison.Comparison):
+    """Each contender has many processes."""
 
-    def __init__(self, name, path, durable, files):
-        self.task = {'name': name, 'path': path, 'durable': durable,
-                     'size': SIZE}
-        self.end = os.path.join(path, 'end')
-        self.files = files
-
-    def start(self, verb, number, *command):
-        """Start so many; return them when all are ready."""
-        processes = [subprocess.Popen(
-            [*command, environment.get_python('2.0'), '-E',
-             str(environment.HERE / 'crowd.py'),
-             json.dumps({'verb': verb, 'number': index,
-                         'files': self.files // number, **self.task})],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-            for index in range(number)]
-        for process in processes:
-            if process.stdout.readline() != 'ready\n':
-                sys.exit(f'{self.task["name"]} can not {verb}')
-        return processes
-
-    def go(self, processes):
-        for process in processes:
-            process.stdin.write('\n')
-            process.stdin.flush()
-
-    def stop(self):
-        open(self.end, 'w').close()
-
-    def one_phase(self, verb, number):
-        """Return the seconds that it takes, and what was found."""
-        processes = self.start(verb, number)
-        if verb == 'take':
-            self.stop()
-        self.go(processes)
-        return joined(processes)
-
-    def at_once(self, number, *command):
-        """Publish and take at the same time."""
-        publishers = self.start('publish', number)
-        takers = self.start('take', number, *command)
-        self.go(takers + publishers)
-        begin, _, _ = answers(publishers)
-        self.stop()
-        _, end, found = answers(takers)
-        return end - begin, found
+    def crowd(self, path, name):
+        return crowd.Crowd(name, path, self.options.files, size=SIZE,
+                           durable=self.where.durable)
 
 
-def joined(processes):
-    begin, end, found = answers(processes)
-    return end - begin, found
+class Together(Crowds):
+    """As many take as publish, at once. The answers are files per second."""
 
+    verb = 'together'
 
-def answers(processes):
-    """Return when the first one began, the last one ended, and all files."""
-    found = [json.loads(process.communicate(timeout=LONGEST)[0])
-             for process in processes]
-    return (min(begin for begin, _, _ in found),
-            max(end for _, end, _ in found),
-            [name for _, _, names in found for name in names])
+    def get_tasks(self):
+        return {task: task for task in itertools.product(
+            (BASE, OURS), NUMBERS)}
 
-
-def check(name, files, found):
-    """Each file has to come once."""
-    twice = sum(count - 1 for count in collections.Counter(found).values())
-    if len(found) - twice != files:
-        sys.exit(f'{name}: {files - len(found) + twice} files are lost')
-    return twice
-
-
-class Benchmark:
-    """All that is done in one place."""
-
-    def __init__(self, where, options):
-        self.where = where
-        self.options = options
-        self.chance = random.Random(options.seed)
-        self.speeds = collections.defaultdict(list)
-        self.seconds = collections.defaultdict(list)
-        self.twice = collections.Counter()
-        self.wasted = {}
-
-    def run(self):
-        print(self.where.title, file=sys.stderr, end=' ', flush=True)
-        for _ in range(self.options.rounds):
-            for task in self.chance.sample(self.tasks, len(self.tasks)):
-                self.where.run(
-                    lambda path, task=task: task[0](*task[1:], path))
-            print('.', file=sys.stderr, end='', flush=True)
-        print(file=sys.stderr)
-        if shutil.which('strace'):
-            for number in NUMBERS:
-                self.where.run(
-                    lambda path, number=number: self.waste(number, path))
-
-    @property
-    def tasks(self):
-        return [*((self.together, name, number)
-                  for name in (BASE, OURS) for number in NUMBERS),
-                *((self.apart, name) for name in (BASE, OURS, *PEERS)
-                  if not self.where.durable)]
-
-    def crowd(self, name, path, files):
-        return Crowd(name, path, self.where.durable, files)
-
-    def together(self, name, number, path):
-        files = self.options.files
-        seconds, found = self.crowd(name, path, files).at_once(number)
-        check(name, files, found)
-        self.speeds[name, number].append(files / seconds)
-
-    def apart(self, name, path):
-        files = self.options.files
-        crowd = self.crowd(name, path, files)
-        published, _ = crowd.one_phase('publish', MANY)
-        taken, found = crowd.one_phase('take', MANY)
-        self.twice[name] += check(name, files, found)
-        self.seconds[name].append(
-            dict(zip(
-                PHASES, (published, taken, published + taken), strict=True)))
-
-    def waste(self, number, path):
-        """Count the calls of those who take; strace makes them slow."""
-        files = self.options.files
-        with tempfile.TemporaryDirectory() as directory:
-            log = os.path.join(directory, 'log')
-            self.crowd(OURS, path, files).at_once(
-                number, 'strace', '-y', '-ff', '-qq', '-o', log, '-e',
-                'trace=?' + CALLS.replace(',', ',?'))
-            lines = [line for line in read(directory) if path in line]
-        failed = sum(' = -1 ' in line for line in lines)
-        self.wasted[number] = (len(lines) / files, failed / files)
-
-    def __str__(self):
-        return '\n'.join([
-            self.where.title, '', *self.table(), '', *self.peers(),
-            *self.targets()])
+    def execute(self, path, task):
+        name, number = task
+        seconds, twice = self.crowd(path, name).at_once(number)
+        if twice:
+            sys.exit(f'{name}: {twice} files came twice')
+        return self.options.files / seconds
 
     def table(self):
         yield line('publish and take', (
-            'files a second', 'plain calls', 'ratio', 'calls a claim',
-            'failed'))
+            'files a second', 'straight-line', 'ratio', 'of one process',
+            'straight-line'))
         for number in NUMBERS:
-            speeds, plain = (self.speeds[name, number]
-                             for name in (OURS, BASE))
-            ratios = [one / other for one, other in
-                      zip(speeds, plain, strict=True)]
+            ours, plain = (OURS, number), (BASE, number)
             yield line(f'{number} and {number} processes', (
-                f'{statistics.median(speeds):,.0f}',
-                f'{statistics.median(plain):,.0f}',
-                report.with_quartiles(ratios), *self.calls(number)))
+                f'{self.median(ours):,.0f}', f'{self.median(plain):,.0f}',
+                report.with_quartiles(self.ratios(ours, plain)),
+                report.with_quartiles(self.ratios(ours, (OURS, 1))),
+                report.with_quartiles(self.ratios(plain, (BASE, 1)))))
+
+    def target(self):
+        least, plain = map(self.least, (OURS, BASE))
+        return (f'{report.verdict(least >= STEADY)}: more processes leave at '
+                f'least {least:.2f} of the throughput of fewer; to reach: '
+                f'{STEADY}\n    (straight-line calls: {plain:.2f})')
+
+    def least(self, name):
+        return min(
+            statistics.median(self.ratios((name, more), (name, fewer)))
+            for fewer, more in itertools.combinations(NUMBERS, 2))
+
+
+class Trace(Crowds):
+    """The answers count the calls of those who take, by their names."""
+
+    verb = 'trace'
+
+    def get_tasks(self):
+        return {number: number for number in NUMBERS}
+
+    def run(self):
+        """Once will do: strace slows them down, and it takes long."""
+        print(self.verb, file=sys.stderr, flush=True)
+        if tracing.is_there():
+            self.play_round()
+
+    def execute(self, path, number):
+        return tracing.count(
+            f'{path}/store', lambda *command:
+            self.crowd(path, OURS).at_once(number, *command))
+
+    def table(self):
+        yield line('calls a claim', KINDS)
+        for number in NUMBERS:
+            yield line(f'{number} and {number} processes', self.calls(number))
 
     def calls(self, number):
-        return [f'{count:.2f}' for count in self.wasted.get(number, ())] or (
-            '-', '-')
+        if not self.answers[number]:
+            return ['-'] * len(KINDS)
+        answer, = self.answers[number]
+        return [f'{answer[kind] / self.options.files:.2f}' for kind in KINDS]
 
-    def peers(self):
-        if self.seconds:
-            yield line(f'times as fast, {MANY} processes', PHASES)
-            for name in self.seconds:
-                if name != OURS:
-                    yield line(self.title(name), (
-                        report.with_quartiles(self.gains(name, phase))
-                        for phase in PHASES))
-            yield ''
+
+class Apart(Crowds):
+    """First all publish, then all take. The answers are by phase."""
+
+    verb = 'apart'
+
+    def get_tasks(self):
+        return {name: name for name in (OURS, BASE, *PEERS)}
+
+    def execute(self, path, name):
+        contender = self.crowd(path, name)
+        publish = contender.publish(MANY)
+        take, twice = contender.take(MANY)
+        return {'publish': publish, 'take': take, 'both': publish + take,
+                'twice': twice}
+
+    def table(self):
+        yield line(f'{MANY} processes: times as fast as', PHASES)
+        for name in (BASE, *PEERS):
+            yield line(self.title(name), (
+                report.with_quartiles(self.gains(name, phase))
+                for phase in PHASES))
 
     def title(self, name):
-        twice = self.twice[name]
+        twice = sum(answer['twice'] for answer in self.answers[name])
         return name + (f' ({twice} twice)' if twice else '')
 
     def gains(self, name, phase):
-        return [theirs[phase] / ours[phase] for theirs, ours in zip(
-            self.seconds[name], self.seconds[OURS], strict=True)]
+        return [theirs[phase] / ours[phase]
+                for theirs, ours in self.rounds(name, OURS)]
 
-    def targets(self):
-        yield self.is_steady()
-        for phase in PHASES if self.seconds else ():
-            least, name = min((statistics.median(self.gains(name, phase)),
-                               name) for name in PEERS)
-            yield (f'{report.verdict(least > 1)}: with {MANY} processes ahead '
-                   f'of every peer in {phase}: {least:.2f} times as fast as '
-                   f'{name}')
+    def target(self):
+        return '\n'.join(map(self.ahead, PHASES))
 
-    def is_steady(self):
-        speeds = [statistics.median(self.speeds[OURS, number])
-                  for number in NUMBERS]
-        least = min(more / fewer for fewer, more in
-                    zip(speeds, speeds[1:], strict=False))
-        return (f'{report.verdict(least >= STEADY)}: twice as many processes '
-                f'leave at least {least:.2f} of the throughput; to reach: '
-                f'{STEADY}')
-
-
-def read(directory):
-    for name in os.listdir(directory):
-        with open(os.path.join(directory, name), errors='replace') as lines:
-            yield from lines
+    def ahead(self, phase):
+        least, name = min(
+            (statistics.median(self.gains(name, phase)), name)
+            for name in PEERS)
+        return (f'{report.verdict(least > 1)}: with {MANY} processes ahead of '
+                f'every peer in {phase}: {least:.2f} times as fast as {name}')
 
 
 def line(title, cells):
-    return f'{title:32}' + ''.join(f'{cell:>18}' for cell in cells)
+    return f'{title:32}' + ''.join(f'{cell:>20}' for cell in cells)
 
 
 def parse_options():
@@ -240,12 +156,16 @@ def parse_options():
     add = parser.add_argument
     add('--rounds', type=handoff.between(2, 99), default=5, help='how often')
     add('--files', type=handoff.between(80, 20000), default=2000,
-        help='per round')
+        help='per round, rounded down to a multiple of eight')
+    add('--peers', action='store_true',
+        help='compare with other packages, and nothing else')
     add('--seed', type=int, default=random.randrange(10**6),
         help='of the random order')
     add('--directory', default=str(environment.HERE),
         help='on the disk for the durable runs')
-    return parser.parse_args()
+    options = parser.parse_args()
+    options.files -= options.files % max(NUMBERS)
+    return options
 
 
 def main():
@@ -253,10 +173,13 @@ def main():
     environment.get_python('2.0')
     print(f'{options.rounds} rounds of {options.files} files of {SIZE} bytes, '
           f'seed {options.seed}\n', flush=True)
-    for where in handoff.get_places(options):
-        benchmark = Benchmark(where, options)
-        benchmark.run()
-        print(benchmark, end='\n\n', flush=True)
+    memory, disk = handoff.get_places(options)
+    contests = [Together(memory, options), Trace(memory, options),
+                Apart(memory, options), Together(disk, options)]
+    for contest in contests[2:3] if options.peers else contests:
+        contest.run()
+        print(contest.where.title, contest, sep='\n\n', end='\n\n',
+              flush=True)
 
 
 if __name__ == '__main__':

@@ -98,8 +98,9 @@ class Report:
         slowest, *others = sorted(gains.items(), key=lambda item: item[1])
         return '\n'.join([
             f'{verdict(slowest[1] > 1)}: faster than every peer in {phase}, '
-            f'times as fast as', *(f'    {title:23}{gain:.2f}'
-                          for title, gain in (slowest, *others))])
+            'times as fast as',
+            *(f'    {title:23}{gain:.2f}'
+              for title, gain in (slowest, *others))])
 
 
 def line(title, cells):

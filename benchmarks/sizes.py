@@ -49,9 +49,6 @@ class Sizes(comparison.Comparison):
             files * size / MIB / sum(answer.values())
             for answer in self.answers[OURS, size])
 
-    def target(self):
-        return ''
-
 
 class Copy(comparison.Comparison):
     """The answers have seconds and bytes."""
@@ -59,7 +56,8 @@ class Copy(comparison.Comparison):
     script = 'copying.py'
     verb = 'copy'
     TITLES = {'filestore': 'copy of the store',
-              'kernel': 'copy_file_range(2)', 'shutil': 'shutil.copyfileobj'}
+              'kernel': 'copy_file_range(2)', 'copyfile': 'shutil.copyfile',
+              'copyfileobj': 'shutil.copyfileobj'}
 
     def get_tasks(self):
         return {name: {'name': name, 'size': LARGE,

@@ -46,4 +46,4 @@ def read(fd):
     data = os.read(fd, LONGEST)
     if len(data) < LONGEST:
         return data
-    return data + os.read(fd, os.fstat(fd).st_size)
+    return os.pread(fd, os.fstat(fd).st_size, 0)    # and do not join them
