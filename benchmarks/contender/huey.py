@@ -1,4 +1,5 @@
 import huey.storage
+import os
 
 
 class Contender:
@@ -8,6 +9,7 @@ class Contender:
     durable = 'never syncs'
 
     def __init__(self, path, durable):
+        os.makedirs(path, exist_ok=True)    # huey ends one of two who do it
         self.storage = huey.storage.FileStorage('benchmark', path)
 
     def publish(self, name, data):
