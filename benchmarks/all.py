@@ -25,7 +25,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         '--quick', action='store_true',
-        help='some minutes instead of an hour; decides nothing')
+        help='some minutes instead of half an hour; decides nothing')
     options = parser.parse_args()
     for name, more in (QUICK if options.quick else FULL).items():
         print(f'{name}\n{"=" * len(name)}\n', flush=True)

@@ -74,6 +74,7 @@ def opened(store, durable):
         target.flush()
         if durable:
             os.fsync(target.fileno())
+            work.settle(f'{store.path}/cur')
 
 
 WAYS = {'filestore': by_store, 'kernel': by_kernel, 'copyfile': by_copyfile,
