@@ -2,8 +2,8 @@
 
 Prints tables; README.txt tells how to read them.
 """
-import argparse
 import backlog_report
+import command_line
 import concurrent.futures
 import drawing
 import environment
@@ -68,19 +68,13 @@ class Benchmark:
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = command_line.parser(
+        __doc__, rounds=3, directory='on the disk for the second run')
     add = parser.add_argument
-    add('--rounds', type=handoff.between(2, 99), default=3, help='how often')
-    add('--files', type=handoff.between(100, 2000000), nargs='+',
+    add('--files', type=command_line.between(100, 2000000), nargs='+',
         default=[1000, 10000, 100000, 1000000], help='how many wait')
-    add('--claims', type=handoff.between(10, 50000), default=5000,
+    add('--claims', type=command_line.between(10, 50000), default=5000,
         help='after the first, each time')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the second run')
     add('--plot', help='a file for the claims per second, as SVG')
     return parser.parse_args()
 

@@ -5,9 +5,8 @@ Prints what was measured as JSON.
 import gocept.filestore
 import gocept.filestore.datamanager
 import json
+import memory
 import os
-import pathlib
-import re
 import sys
 import transaction
 import work
@@ -99,21 +98,12 @@ def peak(store, mebibytes):
             for _ in range(mebibytes * MEBIBYTE // PIECE):
                 file.write(piece)
     check_size(store, mebibytes * MEBIBYTE)
-    return most_memory()
+    return memory.size('VmHWM')
 
 
 def check_size(store, size):
     if os.path.getsize(f'{store.path}/new/{NAME}') != size:
         sys.exit('The file is not of the size that was published.')
-
-
-def most_memory():
-    """Return the peak of this process, in bytes.
-
-    That of getrusage(2) is never below the peak of who has started it.
-    """
-    status = pathlib.Path('/proc/self/status').read_text()
-    return 1024 * int(re.search(r'VmHWM:\s+(\d+) kB', status)[1])
 
 
 def main(verb, path, **task):

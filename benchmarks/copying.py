@@ -3,6 +3,7 @@ import contextlib
 import gocept.filestore
 import importlib
 import json
+import memory
 import os
 import shutil
 import subprocess
@@ -37,13 +38,13 @@ def copy(path, name, durable, size):
         subprocess.run(['head', '-c', str(size), '/dev/urandom'], stdout=file,
                        check=True)
     work.settle(path)
-    before = memory('VmRSS')
+    before = memory.size('VmRSS')
     start = time.perf_counter()
     WAYS[name](store, durable)
     seconds = time.perf_counter() - start
     if os.path.getsize(f'{path}/store/cur/large.dat') != size:
         sys.exit(f'{name}: the copy is not whole')
-    return {'seconds': seconds, 'memory': memory('VmHWM') - before}
+    return {'seconds': seconds, 'memory': memory.size('VmHWM') - before}
 
 
 def by_store(store, durable):
@@ -79,14 +80,6 @@ def opened(store, durable):
 
 WAYS = {'filestore': by_store, 'kernel': by_kernel, 'copyfile': by_copyfile,
         'copyfileobj': by_copyfileobj}
-
-
-def memory(key):
-    """Return a size of this process, in bytes."""
-    with open('/proc/self/status') as status:
-        for line in status:
-            if line.startswith(f'{key}:'):
-                return int(line.split()[1]) * 1024
 
 
 if __name__ == '__main__':

@@ -2,7 +2,7 @@
 
 Prints tables of ratios; README.txt tells how to read them.
 """
-import argparse
+import command_line
 import environment
 import json
 import place
@@ -71,26 +71,13 @@ class Benchmark:
                 str(environment.HERE / 'work.py'), json.dumps(task)]
 
 
-def between(least, most):
-    def number(text):
-        if not least <= int(text) <= most:
-            raise argparse.ArgumentTypeError(f'from {least} to {most}')
-        return int(text)
-    return number
-
-
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = command_line.parser(__doc__, rounds=9)
     add = parser.add_argument
-    add('--rounds', type=between(2, 99), default=9, help='how often')
-    add('--files', type=between(10, 20000), default=2000, help='per round')
-    add('--size', type=between(1, 65536), default=1024, help='bytes per file')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the durable runs')
+    add('--files', type=command_line.between(10, 20000), default=2000,
+        help='per round')
+    add('--size', type=command_line.between(1, 65536), default=1024,
+        help='bytes per file')
     add('--profile', action='store_true',
         help='show where gocept.filestore spends its time instead')
     return parser.parse_args()

@@ -2,11 +2,10 @@
 
 Prints tables; README.txt tells how to read them.
 """
-import argparse
+import command_line
 import comparison
 import environment
 import handoff
-import random
 import report
 import statistics
 import sys
@@ -136,18 +135,13 @@ class Idleness(comparison.Comparison):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = command_line.parser(
+        __doc__, rounds=5, seed='of the random order, and of the pauses')
     add = parser.add_argument
-    add('--rounds', type=handoff.between(2, 99), default=5, help='how often')
-    add('--files', type=handoff.between(2, 400), default=40, help='per round')
-    add('--idle', type=handoff.between(2, 120), default=30,
+    add('--files', type=command_line.between(2, 400), default=40,
+        help='per round')
+    add('--idle', type=command_line.between(2, 120), default=30,
         help='seconds in which nothing comes')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order, and of the pauses')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the durable runs')
     return parser.parse_args()
 
 

@@ -4,6 +4,7 @@ Prints the seconds and the memory as JSON.
 """
 import gocept.filestore.filestore
 import json
+import memory
 import os
 import sys
 import time
@@ -23,7 +24,7 @@ def fill(path, first, last):
 
 def measure(path, name, order, claims, durable):
     """Claim the first one, and then some more, in a process that is new."""
-    before = memory('VmRSS')
+    before = memory.size('VmRSS')
     clock = time.perf_counter
     start = clock()
     turns = WAYS[name](path, order, durable)
@@ -32,7 +33,7 @@ def measure(path, name, order, claims, durable):
     for _ in range(claims):
         next(turns)
     end = clock()
-    growth = memory('VmHWM') - before
+    growth = memory.size('VmHWM') - before
     turns.close()
     bring_back(path)
     return {'first': first - start, 'rest': end - first, 'memory': growth}
@@ -64,14 +65,6 @@ def claim(path, order, durable):
     for claim in store.select(order=order).claims():
         claim.finish()
         yield
-
-
-def memory(key):
-    """Return a size of this process, in bytes."""
-    with open('/proc/self/status') as status:
-        for line in status:
-            if line.startswith(f'{key}:'):
-                return int(line.split()[1]) * 1024
 
 
 def bring_back(path):

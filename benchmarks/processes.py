@@ -2,13 +2,12 @@
 
 Prints tables; README.txt tells how to read them.
 """
-import argparse
+import command_line
 import comparison
 import crowd
 import environment
 import handoff
 import itertools
-import random
 import report
 import statistics
 import sys
@@ -150,19 +149,12 @@ def line(title, cells):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = command_line.parser(__doc__, rounds=5)
     add = parser.add_argument
-    add('--rounds', type=handoff.between(2, 99), default=5, help='how often')
-    add('--files', type=handoff.between(80, 20000), default=2000,
+    add('--files', type=command_line.between(80, 20000), default=2000,
         help='per round, rounded down to a multiple of eight')
     add('--peers', action='store_true',
         help='compare with other packages, and nothing else')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the durable runs')
     options = parser.parse_args()
     options.files -= options.files % max(NUMBERS)
     return options

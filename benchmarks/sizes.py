@@ -2,11 +2,10 @@
 
 Prints tables; README.txt tells how to read them.
 """
-import argparse
+import command_line
 import comparison
 import environment
 import handoff
-import random
 import report
 import statistics
 
@@ -94,16 +93,7 @@ def line(title, cells):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    add = parser.add_argument
-    add('--rounds', type=handoff.between(2, 99), default=5, help='how often')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the durable runs')
-    return parser.parse_args()
+    return command_line.parser(__doc__, rounds=5).parse_args()
 
 
 def main():

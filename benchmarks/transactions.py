@@ -2,12 +2,10 @@
 
 Prints tables; README.txt tells how to read them.
 """
-import argparse
+import command_line
 import comparison
 import environment
-import handoff
 import place
-import random
 import report
 import statistics
 import waiting
@@ -109,19 +107,13 @@ class Memory(comparison.Comparison):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = command_line.parser(
+        __doc__, rounds=9, directory='on the disk for the runs')
     add = parser.add_argument
-    add('--rounds', type=handoff.between(2, 99), default=9, help='how often')
-    add('--files', type=handoff.between(10, 20000), default=1000,
+    add('--files', type=command_line.between(10, 20000), default=1000,
         help='in one transaction')
-    add('--transactions', type=handoff.between(10, 999999), default=20000,
+    add('--transactions', type=command_line.between(10, 999999), default=20000,
         help='in which nothing is done')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the runs')
     return parser.parse_args()
 
 

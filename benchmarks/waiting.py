@@ -2,7 +2,7 @@
 
 Prints tables; README.txt tells how to read them.
 """
-import argparse
+import command_line
 import environment
 import handoff
 import json
@@ -107,19 +107,13 @@ def line(title, cells):
 
 
 def parse_options():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser = command_line.parser(
+        __doc__, rounds=5, directory='on the disk for the second run')
     add = parser.add_argument
-    add('--rounds', type=handoff.between(2, 99), default=5, help='how often')
-    add('--files', type=handoff.between(10, 99999), default=20000,
+    add('--files', type=command_line.between(10, 99999), default=20000,
         help='that do not wait, twice per round')
-    add('--waiting', type=handoff.between(2, 999999), nargs='+',
+    add('--waiting', type=command_line.between(2, 999999), nargs='+',
         default=[10000], help='how many wait')
-    add('--seed', type=int, default=random.randrange(10**6),
-        help='of the random order')
-    add('--directory', default=str(environment.HERE),
-        help='on the disk for the second run')
     return parser.parse_args()
 
 
