@@ -115,10 +115,14 @@ def locked(directory, name):
     """Lock a file for the time of the block; tell whether that worked."""
     descriptor = os.open(name, LOOK, dir_fd=directory)
     try:
-        yield lock(descriptor) and is_at(
-            directory, name, os.fstat(descriptor))
+        yield lock_at(descriptor, directory, name)
     finally:
         os.close(descriptor)
+
+
+def lock_at(descriptor, directory, name):
+    """Lock an open file; tell whether that worked, and it is still there."""
+    return lock(descriptor) and is_at(directory, name, os.fstat(descriptor))
 
 
 def lock(descriptor):
@@ -184,8 +188,7 @@ def replace_locked(source, name, target, new_name):
 
 def replace_open(descriptor, source, name, target, new_name):
     """Replace the file that is open, unless it is locked or has gone."""
-    if not lock(descriptor) or not is_at(
-            target, new_name, os.fstat(descriptor)):
+    if not lock_at(descriptor, target, new_name):
         return False
     replace(source, name, target, new_name, is_locked=True)
     return True
