@@ -47,6 +47,8 @@ class Claim:
             self.drop()
 
     def __del__(self):
+        if self._held is None:
+            return
         is_open = self._is_open()
         self.drop()
         if is_open:
@@ -64,22 +66,20 @@ class Claim:
     def told(self):
         """Tell that it begins; without that it does not."""
         try:
-            self._notify(self._event)
+            self._tell('claimed', self._event)
         except BaseException:
             self.release()
             raise
-        self._log(logging.DEBUG, 'claimed')
         return self
 
-    def _notify(self, kind, *facts):
-        gocept.filestore.event.notify(
-            kind, self.filename, self._layout.path, self.attempt, *facts)
-
-    def _log(self, level, outcome):
+    def _tell(self, outcome, kind=None, *facts, level=logging.DEBUG):
         if logger.isEnabledFor(level):
             logger.log(level, '%s: attempt %s %s after %.3f seconds',
                        self.path, self.attempt, outcome,
                        self._now() - self._began)
+        if kind is not None:
+            gocept.filestore.event.notify(
+                kind, self.filename, self._layout.path, self.attempt, *facts)
 
     @property
     def path(self):
@@ -97,9 +97,11 @@ class Claim:
                              % (', '.join(MODES), mode))
         text = gocept.filestore.draft.text_options(
             mode, encoding, errors, newline)
-        with gocept.filestore.space.Naming(self.path):
+        try:
             return open(
                 self._descriptor(), mode, io.DEFAULT_BUFFER_SIZE, *text)
+        except OSError as error:
+            raise self._work.explained(error, self.filename) from None
 
     def _descriptor(self):
         """Return a descriptor whose position nobody else moves."""
@@ -110,25 +112,28 @@ class Claim:
 
     def finish(self, keep=True):
         self.done(keep)
-        self._log(logging.DEBUG, 'finished')
-        self._notify(gocept.filestore.event.Finished)
+        self._tell('finished', gocept.filestore.event.Finished)
 
     def done(self, keep):
         """Settle it, and let others tell."""
         self._check()
+        if self._has_events:
+            self._forget()
+        if keep:
+            self._take_away(self._keep)
+            self.drop()
+        else:
+            self._remove()
+
+    def _forget(self):
         with gocept.filestore.space.Naming(self.path):
-            if self._has_events:
-                self._attempts.forget(self.filename, self._inode)
-            if keep:
-                self._take_away(self._keep)
-                self.drop()
-            else:
-                self._remove()
+            self._attempts.forget(self.filename, self._inode)
 
     def _remove(self):
-        # GlusterFS says that it is gone to the process that has removed it.
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self._work.remove(self.filename)
+        except FileNotFoundError:
+            pass  # GlusterFS says so to the process that has removed it
         held, self._held = self._held, None
         held.close()
 
@@ -145,11 +150,11 @@ class Claim:
 
     def _tell_failed(self, is_last, error):
         if is_last:
-            self._log(logging.INFO, 'was the last one, and failed')
-            self._notify(gocept.filestore.event.GivenUp, error)
+            self._tell('was the last one, and failed',
+                       gocept.filestore.event.GivenUp, error,
+                       level=logging.INFO)
         else:
-            self._log(logging.DEBUG, 'failed')
-            self._notify(gocept.filestore.event.Failed, error)
+            self._tell('failed', gocept.filestore.event.Failed, error)
 
     def release(self):
         self._check()
@@ -159,7 +164,7 @@ class Claim:
             except gocept.filestore.interfaces.NameTaken:
                 self._attempts.release(self.filename, self._inode)
         self.drop()
-        self._log(logging.DEBUG, 'released')
+        self._tell('released')
 
     def _settle(self, error):
         if error is None:
@@ -194,7 +199,7 @@ class Claim:
         try:
             move()
         except gocept.filestore.interfaces.NoSuchFile:
-            self._attempts.forget(self.filename, self._inode)
+            self._forget()
             self.drop()
             raise
 

@@ -102,7 +102,7 @@ class Layout:
             self._sync(parent(self._directory))
 
     def _path_of(self, name):
-        return os.path.join(self._directory, name)
+        return f'{self._directory}/{name}'
 
     def _opened(self, name):
         try:

@@ -9,9 +9,9 @@ import time
 
 
 GONE = gocept.filestore.space.GONE
-# ELOOP, ENXIO: a link or a socket has taken the place of the file.
-# EAGAIN: another process has a lease on it, fcntl(2).
-NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO, errno.EAGAIN)
+# ELOOP, ENXIO: a link or a socket has taken the place of the file. JuiceFS
+# says ENOENT to flock(2) of a file that was replaced.
+NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO)
 READ = os.O_RDONLY | gocept.filestore.space.SAFE
 REFUSED = GONE + (errno.EAGAIN,)
 
@@ -31,29 +31,37 @@ def lock(descriptor, operation=fcntl.LOCK_EX, flock=fcntl.flock):
     return True
 
 
-def hold(space, filename, fstat=os.fstat):
+def hold(space, filename, busy=None, flock=fcntl.flock, fstat=os.fstat):
     """Open and lock a file, and return it as a `Held`.
 
-    None is the answer for one that is gone, that somebody else holds, or that
-    is no regular file.
+    None is the answer for one that is gone, or that is no regular file, and
+    `busy` for one that somebody else holds.
     """
     try:
         descriptor = os.open(filename, READ, dir_fd=space.descriptor)
     except OSError as error:
-        if error.errno in NOT_OURS:
-            return None
-        raise space.explained(error, filename) from None
+        return answer(error, space, filename, busy)
     try:
-        if lock(descriptor):
-            status = fstat(descriptor)
-            if stat.S_ISREG(status.st_mode):
-                return Held(descriptor, status)
+        flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        status = fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            return Held(descriptor, status)
     except OSError as error:
         close(descriptor)
-        if error.errno in GONE:
-            return None  # JuiceFS says so of a file that was replaced
-        raise space.explained(error, filename) from None
+        return answer(error, space, filename, busy)
     close(descriptor)
+
+
+def answer(error, space, filename, busy):
+    """Return what an error means for who wants the lock, or raise it.
+
+    EAGAIN: another process has the lock, or a lease on the file, fcntl(2).
+    """
+    if error.errno == errno.EAGAIN:
+        return busy
+    if error.errno in NOT_OURS:
+        return None
+    raise space.explained(error, filename) from None
 
 
 def wait(space, filename, sleep=time.sleep):
@@ -74,8 +82,10 @@ def wait(space, filename, sleep=time.sleep):
 
 def close(descriptor, close=os.close):
     # What was only read can not be lost, and the lock goes in any case.
-    with contextlib.suppress(OSError):
+    try:
         close(descriptor)
+    except OSError:
+        pass
 
 
 class Held:
@@ -87,7 +97,8 @@ class Held:
         self._process = os.getpid()
 
     def __del__(self):
-        self.release()
+        if self.descriptor is not None:
+            self.release()
 
     def __enter__(self):
         return self

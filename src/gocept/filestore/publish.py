@@ -35,6 +35,8 @@ class Publication:
         self._replace = replace
         self._text = text
         self._target = target
+        self._path = f'{layout.path}/{target}/{self.filename}'
+        self._naming = gocept.filestore.space.Naming(self._path)
         self._file_mode = file_mode
         self._now = now
 
@@ -44,7 +46,7 @@ class Publication:
                 self.filename, self._layout.path, 'it was published before')
         self._process = os.getpid()
         self._began = self._now()
-        with gocept.filestore.space.Naming(self._path):
+        with self._naming:
             try:
                 return self._open(self._layout.recent)
             except FileNotFoundError:
@@ -62,15 +64,11 @@ class Publication:
         if kind is not None:
             return self._discard()
         try:
-            with gocept.filestore.space.Naming(self._path):
+            with self._naming:
                 self._publish()
         except BaseException:
             self._discard()
             raise
-
-    @property
-    def _path(self):
-        return f'{self._layout.path}/{self._target}/{self.filename}'
 
     def _publish(self):
         self._write_out()

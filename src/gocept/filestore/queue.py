@@ -111,9 +111,9 @@ class Queue:
     def _take(self, listing, filename):
         """Claim a file that waits, or return None."""
         work = listing.work = listing.work or self._layout.made('work')
-        held = gocept.filestore.lock.hold(listing.new, filename)
-        if held is None:
-            listing.has_held |= listing.new.has_file(filename)
+        held = gocept.filestore.lock.hold(listing.new, filename, busy=False)
+        if not held:
+            listing.has_held |= held is False
             return None
         try:
             return self._take_held(listing, work, filename, held)

@@ -68,6 +68,13 @@ class Hold(LockCase):
         child.kill()
         self.assertIsNotNone(self.hold())
 
+    def test_busy(self):
+        held = self.hold()
+        answers = [gocept.filestore.lock.hold(self.space, name, busy=False)
+                   for name in ('a', 'b')]
+        held.release()
+        self.assertEqual([False, None], answers)
+
     def test_dropped_one_excludes_nobody(self):
         held = self.hold()
         descriptor = held.descriptor
@@ -89,9 +96,10 @@ class Hold(LockCase):
         # JuiceFS, on a file that was replaced.
         before = self.descriptors()
         self.assertIsNone(gocept.filestore.lock.hold(
-            self.space, 'a', refusing(errno.ENOENT)))
+            self.space, 'a', False, refusing(errno.ENOENT)))
         with self.assertRaises(OSError) as raised:
-            gocept.filestore.lock.hold(self.space, 'a', refusing(errno.EIO))
+            gocept.filestore.lock.hold(
+                self.space, 'a', False, refusing(errno.EIO))
         self.assertEqual(
             (errno.EIO, self.space.path_of('a')),
             (raised.exception.errno, raised.exception.filename))
