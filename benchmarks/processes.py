@@ -17,7 +17,7 @@ import tracing
 NUMBERS = (1, 2, 4, 8)
 MANY = 4            # processes of each peer
 BASE, OURS = 'straight_line', 'filestore'
-PEERS = ('dirq', 'persist_queue_ack', 'litequeue', 'kombu', 'huey')
+PEERS = ('dirq', 'maildir', 'persist_queue_ack', 'litequeue', 'kombu', 'huey')
 PHASES = ('publish', 'take', 'both')
 SIZE = 1024         # bytes
 KINDS = (tracing.ALL, tracing.IN_VAIN, *tracing.LOST)
