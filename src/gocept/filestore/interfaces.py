@@ -390,6 +390,14 @@ class IFileStore(zope.interface.Interface):
         many calls, so that the cost of a call does not grow with the backlog;
         None is said only after a new listing.
 
+        Where others work as well, the next file of this listing may have gone
+        already. After two of them in a row, up to 64 of the next ones, and at
+        most a sixteenth of what is left, are left to the others: so the order
+        is that of age but for some files for each process, and not each
+        process tries each file. What was left to others is looked at again,
+        in a new listing, after a tenth of a second, or 33 times as long as
+        the listing has taken.
+
         A store that is moved aside is noticed within a tenth of a second.
 
         Exactly one of many processes and threads gets a file. Nobody waits: a

@@ -1,11 +1,14 @@
 import collections
 import gocept.filestore.selection
 import itertools
+import math
 import threading
 
 
 DIGITS = 19  # of the largest time in nanoseconds, 2 ** 63
 CHUNK = 256  # names that are read at once
+BLOCK = 64  # names, at most, that are left to who was faster
+SHARE = 16  # and at most one of so many that are left
 
 
 class Listing:
@@ -13,6 +16,10 @@ class Listing:
 
     work = attempts = None
     has_held = False  # whether somebody held a file of it
+    has_skipped = False  # whether files of it were left to others
+    # So many files, one after the other, were taken by others. Until one was
+    # claimed none is left to others, since that might be the last one.
+    lost = -math.inf
 
     def __init__(self, new=None, order='age',
                  selection=gocept.filestore.selection.EVERYTHING):
@@ -52,6 +59,18 @@ class Listing:
             more = list(itertools.islice(self._more, CHUNK))
             self._keys.extend(more)
         return more
+
+    def lose(self):
+        """Note that somebody else was faster with a file.
+
+        He goes on with the next ones. All have the same listing, and would
+        try in vain what others take; so after two, some are left to him.
+        """
+        self.lost += 1
+        if self.lost > 1:
+            for _ in range(min(BLOCK, len(self._keys) // SHARE)):
+                self.next()
+                self.has_skipped = True
 
     def names(self):
         """Return the names of all that is left, in a set."""

@@ -22,6 +22,7 @@ class Queue:
     interval = 0.1  # seconds between two looks at the directories
     listings = 3  # at most, before nothing is there to be claimed
     pause = 0.001  # seconds
+    share = 0.03  # of the time, at most, goes to what was left to others
 
     def __init__(self, layout, attempts, intents, guard=None,
                  selection=gocept.filestore.selection.EVERYTHING, order='age',
@@ -39,7 +40,7 @@ class Queue:
         self._listing = gocept.filestore.listing.Listing()
         self._now = now
         self._sleep = sleep
-        self._look_at = now()
+        self._look_at = self._list_at = now()
 
     def claim(self):
         if self._now() >= self._look_at:
@@ -52,7 +53,8 @@ class Queue:
     def _look(self):
         """Forget directories that may have been moved aside, or made."""
         self._look_at = self._now() + self.interval
-        if self._listing.new is not self._layout['new']:
+        if (self._listing.new is not self._layout['new']
+                or self._listing.has_skipped and self._now() >= self._list_at):
             self._listing = gocept.filestore.listing.Listing()
         self._listing.work = self._listing.attempts = None
         self._listing.put_back()
@@ -81,10 +83,13 @@ class Queue:
         return claim
 
     def _list(self):
+        begin = self._now()
         listing = gocept.filestore.listing.Listing(
             self._layout['new'], self._order, self._selection)
         if self._guard:
             self._guard.keep(listing.names())
+        end = self._now()
+        self._list_at = end + max(self.interval, (end - begin) / self.share)
         return listing
 
     def _first(self, listing, refused):
@@ -114,6 +119,7 @@ class Queue:
         held = gocept.filestore.lock.hold(listing.new, filename, busy=False)
         if not held:
             listing.has_held |= held is False
+            listing.lose()
             return None
         try:
             return self._take_held(listing, work, filename, held)
@@ -135,6 +141,7 @@ class Queue:
             number = self._attempts.begin(filename, held.status)
         if not self._move(listing.new, filename, work, held):
             return None
+        listing.lost = 0
         found = work.fresh_stat(filename)
         if not found or found.st_ino != held.status.st_ino:
             # A newer file has just replaced the one that we locked.

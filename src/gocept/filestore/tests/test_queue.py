@@ -8,6 +8,7 @@ import gocept.filestore.tests.case
 import os
 import sys
 import threading
+import time
 import zope.testing.wait
 
 
@@ -121,6 +122,69 @@ while claim := store.claim():
 answer = [len([count for count in sys.counts if count < len(sys.taken)]),
           len(sys.taken)]
 """
+
+
+class Others(QueueCase):
+    """Who work on the same files leave blocks of them to each other."""
+
+    def setUp(self):
+        super().setUp()
+        self.names = ['%03d' % number for number in range(100)]
+        for name in self.names:
+            self.put('new', name)
+        self.other = gocept.filestore.FileStore(str(self.path))
+
+    def claim(self, store=None):
+        claim = (store or self.store).claim()
+        claim.finish()
+        return claim.filename
+
+    def take_before(self, number):
+        """Let the other one take files of a list that we have, too."""
+        self.claim()
+        for _ in range(number):
+            self.claim(self.other)
+
+    def test_one_that_has_gone_is_no_reason(self):
+        self.take_before(1)
+        self.assertEqual('002', self.claim())
+
+    def test_two_are(self):
+        self.take_before(10)
+        self.assertEqual('015', self.claim())
+        self.assertEqual('016', self.claim())
+
+    def test_left_ones_are_looked_at_again(self):
+        self.take_before(10)
+        self.claim()
+        queue = self.store._all._queue
+        queue._now = lambda: time.monotonic() + 3600
+        self.assertEqual('011', self.claim())
+
+    def test_nothing_is_left_at_the_end(self):
+        self.take_before(10)
+        taken = self.take()
+        self.assertEqual('015', taken[0])
+        self.assertEqual(self.names[11:], sorted(taken))
+        self.assertIsNone(self.other.claim())
+
+    def test_listing_is_kept_while_it_is_expensive(self):
+        self.take_before(10)
+        queue = self.store._all._queue
+        queue._list_at = time.monotonic() + 3600
+        queue._look_at = 0
+        self.claim()
+        queue._look_at = 0
+        self.assertEqual('016', self.claim())
+
+    def test_none_is_left_out_before_the_first_claim(self):
+        held = [gocept.filestore.lock.hold(self.store._layout['new'], name)
+                for name in self.names if name != '005']
+        self.assertEqual('005', self.claim())
+        self.assertIsNone(self.store.claim())
+        for each in held:
+            each.release()
+        self.assertEqual('000', self.claim())
 
 
 class PassedOver(QueueCase):
