@@ -3,8 +3,8 @@ import gocept.filestore.claim
 import gocept.filestore.event
 import gocept.filestore.failed
 import gocept.filestore.interfaces
-import gocept.filestore.listing
 import gocept.filestore.lock
+import gocept.filestore.register
 import gocept.filestore.selection
 import logging
 import time
@@ -31,7 +31,7 @@ class Recovery:
         self._attempts = attempts
         self._intents = intents
         self._guard = guard
-        self._selection = selection
+        self._register = gocept.filestore.register.Register(selection, clock)
         self._now = now
         self._clock = clock
         self._found = collections.deque()
@@ -83,11 +83,7 @@ class Recovery:
         is looked into again.
         """
         clock, known, found = self._clock(), {}, []
-        for entry in work.entries() if work else ():
-            if not self._selection.has(entry.name):
-                continue
-            key = (gocept.filestore.listing.arrival(entry), entry.name,
-                   entry.inode())
+        for key in self._register.files(work) if work else ():
             due = self._due.get(key, 0)
             if due > clock:
                 known[key] = due

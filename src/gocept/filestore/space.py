@@ -54,6 +54,13 @@ class Space:
         except OSError:
             return False
 
+    def changed(self):
+        """Return when a name has come or gone, in nanoseconds.
+
+        It is the ctime of the directory, which nobody can set.
+        """
+        return os.fstat(self.descriptor).st_ctime_ns
+
     def create(self, filename, flags, mode=None):
         """Create a file that is not there yet, with the exact mode.
 
