@@ -1,9 +1,11 @@
 import contextlib
+import errno
 import gc
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import json
 import os
+import resource
 import subprocess
 import warnings
 
@@ -130,6 +132,23 @@ class Open(ClaimCase):
                 self.assertEqual('ours', file.read())
             self.assertEqual(
                 b'ours', subprocess.check_output(['cat', claim.path]))
+
+    def test_too_many_open_files(self):
+        with self.store.claim() as claim:
+            with self.no_more_files(), self.assertRaises(OSError) as raised:
+                claim.open()
+            self.assertEqual((errno.EMFILE, claim.path), (
+                raised.exception.errno, raised.exception.filename))
+            self.assertEqual('ours', self.text(claim))
+
+    @contextlib.contextmanager
+    def no_more_files(self):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
     def test_file_left_open_does_not_keep_the_claim(self):
         claim = self.store.claim()
