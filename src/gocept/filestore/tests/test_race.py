@@ -12,6 +12,7 @@ import ctypes
 import errno
 import fcntl
 import gocept.filestore.filestore
+import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.move
 import gocept.filestore.tests.case
@@ -62,8 +63,14 @@ def plain():
     """Take the file store as it is."""
 
 
+def contested():
+    """Let all try each file, and leave none to others: more of them race."""
+    gocept.filestore.listing.BLOCK = 0
+
+
 def by_link():
     """Let each move be done as where the kernel can not do it."""
+    contested()
     gocept.filestore.move.noreplace.__defaults__ = (
         gocept.filestore.tests.case.invalid,)
 
@@ -75,11 +82,15 @@ def broken():
     """
     global WORK
     WORK = .01
+    contested()
     gocept.filestore.lock.lock.__defaults__ = (
         fcntl.LOCK_EX, lambda *args: None)
+    gocept.filestore.lock.hold.__defaults__ = (
+        None, lambda *args: None, os.fstat)
 
 
-VARIANTS = {'plain': plain, 'by_link': by_link, 'broken': broken}
+VARIANTS = {'plain': plain, 'contested': contested, 'by_link': by_link,
+            'broken': broken}
 
 
 class Log:
@@ -115,7 +126,7 @@ class RaceCase(gocept.filestore.tests.case.Case):
 
     layer = gocept.filestore.tests.case.Slow
     workers = 4
-    variant = 'plain'
+    variant = 'contested'
     durable = False
     stderr = None
 
@@ -224,6 +235,14 @@ class Kernel(RaceCase):
         digests, log = self.race(2000, 0)
         self.check(digests, log)
         self.assertEqual({1}, {len(log.intervals[name]) for name in digests})
+
+
+class Blocks(RaceCase):
+
+    variant = 'plain'
+
+    def test_nothing_is_lost_and_nothing_is_owned_twice_at_once(self):
+        self.check(*self.race(3000, 30))
 
 
 class Link(RaceCase):
