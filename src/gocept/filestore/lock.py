@@ -9,8 +9,7 @@ import time
 
 
 GONE = gocept.filestore.space.GONE
-# ELOOP, ENXIO: a link or a socket has taken the place of the file. JuiceFS
-# says ENOENT to flock(2) of a file that was replaced.
+# ELOOP, ENXIO: a link or a socket has taken the place of the file.
 NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO)
 READ = os.O_RDONLY | gocept.filestore.space.SAFE
 REFUSED = GONE + (errno.EAGAIN,)
@@ -31,37 +30,33 @@ def lock(descriptor, operation=fcntl.LOCK_EX, flock=fcntl.flock):
     return True
 
 
-def hold(space, filename, busy=None, flock=fcntl.flock, fstat=os.fstat):
+def hold(space, filename, busy=None, fstat=os.fstat):
     """Open and lock a file, and return it as a `Held`.
 
     None is the answer for one that is gone, or that is no regular file, and
-    `busy` for one that somebody else holds.
+    `busy` for one that somebody else holds, or has just replaced.
     """
     try:
         descriptor = os.open(filename, READ, dir_fd=space.descriptor)
     except OSError as error:
-        return answer(error, space, filename, busy)
+        if error.errno == errno.EAGAIN:
+            return busy  # another process has a lease on it, fcntl(2)
+        if error.errno in NOT_OURS:
+            return None
+        raise space.explained(error, filename) from None
     try:
-        flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not lock(descriptor):
+            close(descriptor)
+            return busy
         status = fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
             return Held(descriptor, status)
     except OSError as error:
         close(descriptor)
-        return answer(error, space, filename, busy)
+        if error.errno in GONE:
+            return busy  # JuiceFS says so of a file that was replaced
+        raise space.explained(error, filename) from None
     close(descriptor)
-
-
-def answer(error, space, filename, busy):
-    """Return what an error means for who wants the lock, or raise it.
-
-    EAGAIN: another process has the lock, or a lease on the file, fcntl(2).
-    """
-    if error.errno == errno.EAGAIN:
-        return busy
-    if error.errno in NOT_OURS:
-        return None
-    raise space.explained(error, filename) from None
 
 
 def wait(space, filename, sleep=time.sleep):
@@ -97,8 +92,7 @@ class Held:
         self._process = os.getpid()
 
     def __del__(self):
-        if self.descriptor is not None:
-            self.release()
+        self.release()
 
     def __enter__(self):
         return self

@@ -22,7 +22,7 @@ class Recovery:
     interval = 0.1  # seconds between two looks
     share = 0.03  # of the time, at most, is spent with looking in vain
     longest = 5  # seconds; what has taken so long was a pause, and no work
-    coarse = 2  # seconds; the clock of MooseFS has whole ones
+    coarse = gocept.filestore.register.Register.coarse
 
     def __init__(self, layout, attempts, intents, guard=None,
                  selection=gocept.filestore.selection.EVERYTHING,

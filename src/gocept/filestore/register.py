@@ -8,7 +8,7 @@ NEVER = None, None, ()
 class Register:
     """The files of a space, listed anew only if some have come or gone."""
 
-    coarse = 2  # seconds; some clocks of file systems have whole ones
+    coarse = 2  # seconds; the clock of MooseFS has whole ones
 
     def __init__(self, selection, clock=time.time):
         self._selection = selection

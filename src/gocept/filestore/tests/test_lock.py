@@ -96,10 +96,12 @@ class Hold(LockCase):
         # JuiceFS, on a file that was replaced.
         before = self.descriptors()
         self.assertIsNone(gocept.filestore.lock.hold(
-            self.space, 'a', False, refusing(errno.ENOENT)))
+            self.space, 'a', fstat=refusing(errno.ENOENT)))
+        self.assertIs(False, gocept.filestore.lock.hold(
+            self.space, 'a', busy=False, fstat=refusing(errno.ENOENT)))
         with self.assertRaises(OSError) as raised:
             gocept.filestore.lock.hold(
-                self.space, 'a', False, refusing(errno.EIO))
+                self.space, 'a', fstat=refusing(errno.EIO))
         self.assertEqual(
             (errno.EIO, self.space.path_of('a')),
             (raised.exception.errno, raised.exception.filename))

@@ -85,8 +85,6 @@ def broken():
     contested()
     gocept.filestore.lock.lock.__defaults__ = (
         fcntl.LOCK_EX, lambda *args: None)
-    gocept.filestore.lock.hold.__defaults__ = (
-        None, lambda *args: None, os.fstat)
 
 
 VARIANTS = {'plain': plain, 'contested': contested, 'by_link': by_link,
