@@ -47,6 +47,8 @@ class Claim:
             self.drop()
 
     def __del__(self):
+        if self._held is None:
+            return
         is_open = self._is_open()
         self.drop()
         if is_open:

@@ -14,7 +14,7 @@ SHARE = 16  # and at most one of so many that are left
 class Listing:
     """What waited in `new` at one moment, and where it goes."""
 
-    work = attempts = None
+    work = None
     has_held = False  # whether somebody held a file of it
     has_skipped = False  # whether files of it were left to others
     # So many files, one after the other, were taken by others. Until one was

@@ -35,8 +35,6 @@ class Publication:
         self._replace = replace
         self._text = text
         self._target = target
-        self._path = f'{layout.path}/{target}/{self.filename}'
-        self._naming = gocept.filestore.space.Naming(self._path)
         self._file_mode = file_mode
         self._now = now
 
@@ -46,11 +44,15 @@ class Publication:
                 self.filename, self._layout.path, 'it was published before')
         self._process = os.getpid()
         self._began = self._now()
-        with self._naming:
+        with gocept.filestore.space.Naming(self._path):
             try:
                 return self._open(self._layout.recent)
             except FileNotFoundError:
                 return self._open(self._layout.__getitem__)
+
+    @property
+    def _path(self):
+        return f'{self._layout.path}/{self._target}/{self.filename}'
 
     def _open(self, find):
         self._space, self._tmp = find(self._target), find('tmp')
@@ -64,10 +66,10 @@ class Publication:
         if kind is not None:
             return self._discard()
         try:
-            with self._naming:
-                self._publish()
-        except BaseException:
+            self._publish()
+        except BaseException as error:
             self._discard()
+            gocept.filestore.space.tell_path(error, self._path)
             raise
 
     def _publish(self):
@@ -81,11 +83,15 @@ class Publication:
             self._move()
         self._space.sync()
         if self._target == 'new':
+            self._tell()
+
+    def _tell(self):
+        if logger.isEnabledFor(logging.INFO):
             logger.info('%s: published after %.3f seconds',
                         self._path, self._now() - self._began)
-            gocept.filestore.event.notify(
-                gocept.filestore.event.Published, self.filename,
-                self._layout.path)
+        gocept.filestore.event.notify(
+            gocept.filestore.event.Published, self.filename,
+            self._layout.path)
 
     def _move(self):
         move = self._tmp.replace if self._replace else self._tmp.move

@@ -5,6 +5,7 @@ import gocept.filestore.interfaces
 import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.move
+import gocept.filestore.record
 import gocept.filestore.recovery
 import gocept.filestore.selection
 import gocept.filestore.space
@@ -37,6 +38,7 @@ class Queue:
         self._order = order
         self._recovery = gocept.filestore.recovery.Recovery(
             layout, attempts, intents, guard, selection)
+        self._record = gocept.filestore.record.Record(layout)
         self._listing = gocept.filestore.listing.Listing()
         self._now = now
         self._sleep = sleep
@@ -56,7 +58,8 @@ class Queue:
         if (self._listing.new is not self._layout['new']
                 or self._listing.has_skipped and self._now() >= self._list_at):
             self._listing = gocept.filestore.listing.Listing()
-        self._listing.work = self._listing.attempts = None
+        self._listing.work = None
+        self._record.renew()
         self._listing.put_back()
 
     def _afresh(self):
@@ -135,7 +138,7 @@ class Queue:
         if held.status.st_nlink > 1:
             self._remove_twin(filename, held)
         number = 1
-        has_events = self._has_events(listing, filename)
+        has_events = self._record.has(filename, held.status.st_ctime_ns)
         if has_events:
             # Before it moves: in `work`, it would look like one that waits.
             number = self._attempts.begin(filename, held.status)
@@ -153,13 +156,6 @@ class Queue:
         if self._guard and self._guard.is_written(work, held):
             return claim.release()  # opened just before it was moved
         return claim
-
-    def _has_events(self, listing, filename):
-        # That nothing has ever failed may be over at any moment.
-        attempts = listing.attempts
-        if attempts is None and self._layout.is_made('attempts'):
-            attempts = listing.attempts = self._layout.get('attempts')
-        return attempts is not None and attempts.has_file(filename)
 
     def _move(self, new, filename, work, held):
         """Move a file to `work`; tell whether nobody was faster."""

@@ -3,6 +3,7 @@ import gocept.filestore.claim
 import gocept.filestore.event
 import gocept.filestore.failed
 import gocept.filestore.interfaces
+import gocept.filestore.listing
 import gocept.filestore.lock
 import gocept.filestore.register
 import gocept.filestore.selection
@@ -31,7 +32,8 @@ class Recovery:
         self._attempts = attempts
         self._intents = intents
         self._guard = guard
-        self._register = gocept.filestore.register.Register(selection, clock)
+        self._selection = selection
+        self._register = gocept.filestore.register.Register(self._read, clock)
         self._now = now
         self._clock = clock
         self._found = collections.deque()
@@ -91,6 +93,12 @@ class Recovery:
                 found.append(key)
         self._due = known
         return collections.deque(sorted(found))
+
+    def _read(self, work):
+        """Return when each file came there, its name and its inode."""
+        return [(gocept.filestore.listing.arrival(entry), entry.name,
+                 entry.inode()) for entry in work.entries()
+                if self._selection.has(entry.name)]
 
     def _postpone(self, duration):
         """Leave it for a while; sooner if there is more to look into."""

@@ -1,4 +1,3 @@
-import gocept.filestore.listing
 import time
 
 
@@ -6,29 +5,35 @@ NEVER = None, None, ()
 
 
 class Register:
-    """The files of a space, listed anew only if some have come or gone."""
+    """What is in a space, read anew only if files have come or gone.
+
+    `read` gets a space, and returns what it has read.
+    """
 
     coarse = 2  # seconds; the clock of MooseFS has whole ones
 
-    def __init__(self, selection, clock=time.time):
-        self._selection = selection
+    def __init__(self, read, clock=time.time):
+        self._read = read
         self._clock = clock
         self._last = NEVER  # in one, since threads share it
 
     def files(self, space):
-        """Return when each file came there, its name and its inode.
+        """Return what is there now."""
+        kept = self.kept(space)
+        return self._read(space) if kept is None else kept
 
-        Once the directory has not changed for some time, the list will do:
-        what changes from now on gets another time. Other hosts may have
-        another clock.
+    def kept(self, space):
+        """Return the same, or None for a directory that changes.
+
+        Once it has not changed for some time, what was read will do: the next
+        change gets another time. Other hosts may have another clock.
         """
         changed = space.changed()
-        listed, kept, files = self._last
-        if listed is not space or kept != changed:
-            is_at_rest = space.is_local and (
-                self._clock() - changed / 1e9 > self.coarse)
-            files = [(gocept.filestore.listing.arrival(entry), entry.name,
-                      entry.inode()) for entry in space.entries()
-                     if self._selection.has(entry.name)]
-            self._last = (space, changed, files) if is_at_rest else NEVER
-        return files
+        listed, since, files = self._last
+        if listed is space and since == changed:
+            return files
+        self._last = NEVER
+        if space.is_local and self._clock() - changed / 1e9 > self.coarse:
+            files = self._read(space)
+            self._last = space, changed, files
+            return files

@@ -160,8 +160,13 @@ class Space:
 
     def move(self, filename, target, new_name, status=None):
         """Move a file into another space; never replace one."""
-        self._do(gocept.filestore.move.move, filename, target, new_name,
-                 self.durable, status)
+        try:
+            gocept.filestore.move.move(
+                self.descriptor, filename, target.descriptor, new_name,
+                self.durable, status)
+        except OSError as error:
+            raise self._not_moved(
+                error, filename, target, new_name) from None
 
     def replace(self, filename, target, new_name, is_locked=False):
         """Move a file into another space, and replace one that is there.
@@ -174,17 +179,19 @@ class Space:
         if target.name == 'new':
             move = functools.partial(
                 gocept.filestore.move.replace_unlocked, durable=self.durable)
-        self._do(move, filename, target, new_name, is_locked)
-
-    def _do(self, move, filename, target, new_name, *args):
-        """Move a file; say of which space an error is."""
         try:
             move(self.descriptor, filename, target.descriptor, new_name,
-                 *args)
-        except FileExistsError as error:
-            raise target.explained(error, new_name) from None
+                 is_locked)
         except OSError as error:
-            raise self.explained(error, filename) from None
+            raise self._not_moved(
+                error, filename, target, new_name) from None
+
+    def _not_moved(self, error, filename, target, new_name):
+        """Return the error of a move, which tells the space that is meant.
+        """
+        if isinstance(error, FileExistsError):
+            return target.explained(error, new_name)
+        return self.explained(error, filename)
 
     def sync_file(self, filename):
         """Bring a file to the disk, if the store is durable."""
@@ -237,8 +244,14 @@ class Naming:
         return self
 
     def __exit__(self, kind, error, traceback):
-        if isinstance(error, OSError) and error.filename is None:
-            error.filename = self.path
+        if error is not None:
+            tell_path(error, self.path)
+
+
+def tell_path(error, path):
+    """Let an error of an open file tell its path."""
+    if isinstance(error, OSError) and error.filename is None:
+        error.filename = path
 
 
 def is_file(entry):

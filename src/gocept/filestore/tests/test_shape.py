@@ -23,9 +23,9 @@ MEMORY = {'memory_space', 'memory_attempt', 'memory_claim', 'memory_watch',
 HARNESS = {'fault', 'trace', *MEMORY}  # for `testing` only
 CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
         'copy', 'publish', 'retry', 'history', 'journal', 'attempt',
-        'failed', 'listing', 'claim', 'register', 'recovery', 'queue', 'clean',
-        'status', 'guard', 'file_system', 'lease', 'quiet', 'selection',
-        'folder', 'marker', 'delivery', 'intake', 'deed', 'intent',
+        'failed', 'listing', 'claim', 'register', 'record', 'recovery',
+        'queue', 'clean', 'status', 'guard', 'file_system', 'lease', 'quiet',
+        'selection', 'folder', 'marker', 'delivery', 'intake', 'deed', 'intent',
         'settlement', 'part', 'batch', 'probe', 'notification', 'watch',
         'event', 'selected', 'filestore'}
 # They have contracts, too.
