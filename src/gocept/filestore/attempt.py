@@ -1,8 +1,8 @@
 import gocept.filestore.history
 import gocept.filestore.journal
 import gocept.filestore.name
+import gocept.filestore.process
 import gocept.filestore.retry
-import os
 import time
 import traceback
 
@@ -113,7 +113,7 @@ class Attempts:
             'time': gocept.filestore.history.written(self._now()),
             **facts,
             'host': gocept.filestore.name.HOST,
-            'process': os.getpid(),
+            'process': gocept.filestore.process.number,
             'inode': inode,
             **described(error)})
 

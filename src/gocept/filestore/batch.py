@@ -3,7 +3,7 @@ import gocept.filestore.draft
 import gocept.filestore.interfaces
 import gocept.filestore.name
 import gocept.filestore.part
-import os
+import gocept.filestore.process
 import zope.interface
 
 
@@ -24,7 +24,7 @@ class Batch:
         self._intent = None
         self._has_voted = False
         self._is_over = False
-        self._process = os.getpid()
+        self._process = gocept.filestore.process.number
 
     def __enter__(self):
         self._check()
@@ -142,7 +142,7 @@ class Batch:
             self._undo()
 
     def _is_ours(self):
-        return self._process == os.getpid()
+        return self._process == gocept.filestore.process.number
 
     def _check_ours(self):
         if not self._is_ours():

@@ -4,6 +4,7 @@ import gocept.filestore.deed
 import gocept.filestore.lock
 import gocept.filestore.move
 import gocept.filestore.name
+import gocept.filestore.process
 import gocept.filestore.publish
 import gocept.filestore.space
 import json
@@ -40,7 +41,7 @@ class Intents:
         content = {
             'time': self._now(),
             'host': gocept.filestore.name.HOST,
-            'process': os.getpid(),
+            'process': gocept.filestore.process.number,
             'two_phase': two_phase,
             'deeds': list(map(gocept.filestore.deed.written, deeds))}
         filename, held = self._publish(json.dumps(content))

@@ -2,6 +2,7 @@ import contextlib
 import errno
 import fcntl
 import gocept.filestore.move
+import gocept.filestore.process
 import gocept.filestore.space
 import os
 import stat
@@ -89,10 +90,7 @@ class Held:
     def __init__(self, descriptor, status):
         self.descriptor = descriptor
         self.status = status
-        self._process = os.getpid()
-
-    def __del__(self):
-        self.release()
+        self._process = gocept.filestore.process.number
 
     def __enter__(self):
         return self
@@ -102,7 +100,7 @@ class Held:
 
     def is_ours(self):
         """Tell whether this process, and not its parent, has locked it."""
-        return self._process == os.getpid()
+        return self._process == gocept.filestore.process.number
 
     def release(self):
         """Let go at once, also if a forked child shares the lock.
@@ -115,6 +113,8 @@ class Held:
             with contextlib.suppress(OSError):
                 lock(self.descriptor, fcntl.LOCK_UN)
         self.close()
+
+    __del__ = release
 
     def close(self):
         """Let go of a file that nobody will ask for any more."""

@@ -1,4 +1,5 @@
 import gocept.filestore.interfaces
+import gocept.filestore.process
 import itertools
 import os
 import re
@@ -54,8 +55,8 @@ def unique(now=time.time_ns):
     The form is that of maildir(5).
     """
     time = str(now())  # nanoseconds
-    return (f'{time[:-9]}.M{time[-9:-3]}P{os.getpid()}Q{next(COUNTER)}'
-            f'.{HOST}')
+    process = gocept.filestore.process.number
+    return f'{time[:-9]}.M{time[-9:-3]}P{process}Q{next(COUNTER)}.{HOST}'
 
 
 def backup(name, number):

@@ -4,9 +4,9 @@ import gocept.filestore.event
 import gocept.filestore.interfaces
 import gocept.filestore.move
 import gocept.filestore.name
+import gocept.filestore.process
 import gocept.filestore.space
 import logging
-import os
 import time
 import zope.interface
 
@@ -42,13 +42,19 @@ class Publication:
         if self.file is not None:
             raise gocept.filestore.interfaces.Settled(
                 self.filename, self._layout.path, 'it was published before')
-        self._process = os.getpid()
+        self._process = gocept.filestore.process.number
         self._began = self._now()
-        with gocept.filestore.space.Naming(self._path):
-            try:
-                return self._open(self._layout.recent)
-            except FileNotFoundError:
-                return self._open(self._layout.__getitem__)
+        try:
+            return self._opened()
+        except OSError as error:
+            gocept.filestore.space.tell_path(error, self._path)
+            raise
+
+    def _opened(self):
+        try:
+            return self._open(self._layout.recent)
+        except FileNotFoundError:
+            return self._open(self._layout.__getitem__)
 
     @property
     def _path(self):
@@ -61,7 +67,7 @@ class Publication:
         return self.file
 
     def __exit__(self, kind, error, traceback):
-        if self._process != os.getpid():
+        if self._process != gocept.filestore.process.number:
             return  # a forked child; this is for its parent to do
         if kind is not None:
             return self._discard()

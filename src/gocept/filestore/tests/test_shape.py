@@ -21,13 +21,13 @@ MEMORY = {'memory_space', 'memory_attempt', 'memory_claim', 'memory_watch',
           'memory_queue', 'memory_publish', 'memory_part', 'memory_intent',
           'memory_batch', 'memory_status', 'memory'}
 HARNESS = {'fault', 'trace', *MEMORY}  # for `testing` only
-CORE = {'interfaces', 'name', 'move', 'space', 'layout', 'lock', 'draft',
-        'copy', 'publish', 'retry', 'history', 'journal', 'attempt',
+CORE = {'interfaces', 'process', 'name', 'move', 'space', 'layout', 'lock',
+        'draft', 'copy', 'publish', 'retry', 'history', 'journal', 'attempt',
         'failed', 'listing', 'claim', 'register', 'record', 'recovery',
         'queue', 'clean', 'status', 'guard', 'file_system', 'lease', 'quiet',
-        'selection', 'folder', 'marker', 'delivery', 'intake', 'deed', 'intent',
-        'settlement', 'part', 'batch', 'probe', 'notification', 'watch',
-        'event', 'selected', 'filestore'}
+        'selection', 'folder', 'marker', 'delivery', 'intake', 'deed',
+        'intent', 'settlement', 'part', 'batch', 'probe', 'notification',
+        'watch', 'event', 'selected', 'filestore'}
 # They have contracts, too.
 UPPER = {'finding', 'datamanager', 'consumer', 'declaration', 'deployment',
          'server'}
@@ -181,7 +181,7 @@ class Imports(unittest.TestCase):
 
     def test_the_ground_floor_stands_alone(self):
         trees = dict(modules())
-        ground = {'interfaces', 'file_system'}
+        ground = {'interfaces', 'file_system', 'process'}
         for name in ground:
             self.assertEqual(set(), ours(trees[name]))
         for name in ('name', 'move'):
