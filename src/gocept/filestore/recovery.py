@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 # Errors after which there is no point in going on with other files.
 WRONG_WITH_ALL = (gocept.filestore.interfaces.NotPrepared,
                   gocept.filestore.interfaces.NotSynced)
+NOBODY = None, 0
 
 
 class Recovery:
@@ -38,6 +39,7 @@ class Recovery:
         self._clock = clock
         self._found = collections.deque()
         self._due = {}
+        self._waiting = NOBODY  # a list, and when the first of it is due
         self._look_at = now()
 
     def is_time(self):
@@ -85,13 +87,19 @@ class Recovery:
         is looked into again.
         """
         clock, known, found = self._clock(), {}, []
-        for key in self._register.files(work) if work else ():
+        files = self._register.files(work) if work else ()
+        waiting, until = self._waiting
+        if files is waiting and clock < until:
+            return collections.deque()
+        for key in files:
             due = self._due.get(key, 0)
             if due > clock:
                 known[key] = due
             else:
                 found.append(key)
         self._due = known
+        if not found:
+            self._waiting = files, min(known.values(), default=0)
         return collections.deque(sorted(found))
 
     def _read(self, work):

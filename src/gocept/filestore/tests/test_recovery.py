@@ -279,6 +279,28 @@ class Many(RecoveryCase):
         self.assertIsNone(recovery.claim(self.fail, []))
         self.assertEqual(['a', 'b', 'c', 'b'], attempts.asked)
 
+    def test_all_wait_until_the_first_one_is_due(self):
+        self.clock = time.time() + 10  # nothing has changed for some time
+        self.wait_for('a', 'b')
+        for _ in range(2):
+            self.assertIsNone(self.take())
+        due, self.recovery._due = self.recovery._due, None
+        self.clock += 59
+        self.assertIsNone(self.take())  # and looks at none of them
+        self.recovery._due = due
+        self.clock += 2
+        with self.take() as claim:
+            self.assertEqual('a', claim.filename)
+
+    def test_one_comes_while_all_wait(self):
+        self.clock = time.time() + 10
+        self.wait_for('a', 'b')
+        for _ in range(3):
+            self.assertIsNone(self.take())
+        self.wait_for('c', error=AT_ONCE)
+        with self.take() as claim:
+            self.assertEqual('c', claim.filename)
+
     def test_ctime_of_whole_seconds(self):
         # One that was put back at once, and has failed again, has the same.
         recovery = gocept.filestore.recovery.Recovery(
