@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 
-VERSIONS = {'straight_line': '2.0', 'filestore': '2.0',
+VERSIONS = {'straight_line': '2.0', 'protocol': '2.0', 'filestore': '2.0',
             'filestore_1_0': '1.0', 'dirq': '2.0', 'maildir': '2.0',
             'persist_queue_file': '2.0', 'persist_queue_ack': '2.0',
             'litequeue': '2.0', 'kombu': '2.0', 'huey': '2.0'}

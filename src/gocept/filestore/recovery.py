@@ -1,4 +1,5 @@
 import collections
+import functools
 import gocept.filestore.claim
 import gocept.filestore.event
 import gocept.filestore.failed
@@ -33,8 +34,8 @@ class Recovery:
         self._attempts = attempts
         self._intents = intents
         self._guard = guard
-        self._selection = selection
-        self._register = gocept.filestore.register.Register(self._read, clock)
+        self._register = gocept.filestore.register.Register(
+            functools.partial(read, selection), clock)
         self._now = now
         self._clock = clock
         self._found = collections.deque()
@@ -101,12 +102,6 @@ class Recovery:
         if not found:
             self._waiting = files, min(known.values(), default=0)
         return collections.deque(sorted(found))
-
-    def _read(self, work):
-        """Return when each file came there, its name and its inode."""
-        return [(gocept.filestore.listing.arrival(entry), entry.name,
-                 entry.inode()) for entry in work.entries()
-                if self._selection.has(entry.name)]
 
     def _postpone(self, duration):
         """Leave it for a while; sooner if there is more to look into."""
@@ -223,3 +218,10 @@ def following(found, most):
             yield found.popleft()
         except IndexError:
             return
+
+
+def read(selection, work):
+    """Return when each file came there, its name and its inode."""
+    return [(gocept.filestore.listing.arrival(entry), entry.name,
+             entry.inode()) for entry in work.entries()
+            if selection.has(entry.name)]

@@ -1,5 +1,6 @@
 import errno
 import fcntl
+import gc
 import gocept.filestore.copy
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
@@ -733,6 +734,27 @@ class Directory(FileStoreCase):
         with self.assertRaises(gocept.filestore.interfaces.InTheWay) as raised:
             store.list('new')
         self.assertEqual(str(path), raised.exception.filename)
+
+
+class Dropped(FileStoreCase):
+
+    def test_its_directories_are_closed_at_once(self):
+        # While one is open, the file system can not be unmounted.
+        before = self.descriptors()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        self.work_with(gocept.filestore.filestore.FileStore(self.path))
+        self.assertEqual(before, os.listdir('/proc/self/fd'))
+
+    def work_with(self, store):
+        store.prepare()
+        for filename in 'ab':
+            with store.publish(filename) as file:
+                file.write(filename)
+        store.claim().fail('no paper')
+        for claim in store.claims():
+            claim.finish()
+        self.assertEqual(1, store.status()['waiting']['files'])
 
 
 class Exchanged(FileStoreCase):

@@ -297,7 +297,9 @@ class Many(RecoveryCase):
         self.wait_for('a', 'b')
         for _ in range(3):
             self.assertIsNone(self.take())
+        gocept.filestore.testing.tick(self.path)
         self.wait_for('c', error=AT_ONCE)
+        self.clock += 1
         with self.take() as claim:
             self.assertEqual('c', claim.filename)
 
