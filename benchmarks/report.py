@@ -92,7 +92,7 @@ class Report:
         return (f'{verdict(share >= least)}: {share:.2f} of the straight-line '
                 f'calls; to reach: {least}\n'
                 f'    ({self.ratio("both", OURS, PROTOCOL):.2f} of our own '
-                'calls in one function)')
+                'calls)')
 
     def peers(self, phase):
         """Tell how many times as fast as each peer, the fastest one first."""

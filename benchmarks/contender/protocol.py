@@ -1,6 +1,7 @@
 import ctypes
 import fcntl
 import os
+import piling
 import time
 
 
@@ -11,7 +12,7 @@ renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
 
 
 class Contender:
-    """What DESIGN.txt asks of the kernel, in one function and without checks.
+    """What DESIGN.txt asks of the kernel, without checks.
 
     Who keeps its promises so can not be faster: drafts and claims are
     locked, no move replaces anything, the oldest file comes first.
@@ -40,7 +41,7 @@ class Contender:
             os.fsync(self.new)
 
     def take(self):
-        for name in oldest_first(self.new):
+        for name in by_age(self.new):
             fd = os.open(name, os.O_RDONLY, dir_fd=self.new)
             fcntl.flock(fd, LOCK)
             held = os.fstat(fd)
@@ -65,11 +66,9 @@ def move(source, name, target, new_name):
         raise OSError(number, os.strerror(number), name)
 
 
-def oldest_first(space):
-    """A new descriptor: one that was read has its position at the end."""
+def by_age(space):
+    """Open it anew: a descriptor that was read has its position at the end."""
     fd = os.open('.', os.O_RDONLY, dir_fd=space)
-    with os.scandir(fd) as entries:
-        arrivals = sorted((entry.stat(follow_symlinks=False).st_ctime_ns,
-                           entry.name) for entry in entries)
+    names = piling.by_age(fd)
     os.close(fd)
-    return [name for arrival, name in arrivals]
+    return names

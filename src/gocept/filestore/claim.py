@@ -49,9 +49,9 @@ class Claim:
     def __del__(self):
         if self._held is None:
             return
-        is_open = self._is_open()
+        is_ours = self._held.is_ours()
         self.drop()
-        if is_open:
+        if is_ours:
             warnings.warn('dropped %r' % self, ResourceWarning, source=self)
 
     def _is_open(self):

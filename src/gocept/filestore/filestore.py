@@ -147,7 +147,7 @@ class FileStore:
         text = gocept.filestore.draft.text_options(
             mode, encoding, errors, newline)
         if filename is not None:
-            filename = gocept.filestore.name.check(filename, self.path)
+            filename = self._checked(filename)
         # What is refused, `claim` and `status` tell.
         self._settlement.look(refused=[])
         return gocept.filestore.publish.Publication(

@@ -4,6 +4,7 @@ import gocept.filestore.interfaces
 import gocept.filestore.queue
 import gocept.filestore.recovery
 import gocept.filestore.retry
+import gocept.filestore.selection
 import gocept.filestore.testing
 import gocept.filestore.tests.case
 import gocept.filestore.tests.test_attempt
@@ -278,6 +279,18 @@ class Many(RecoveryCase):
             os.rename(self.path / source / 'b', self.path / target / 'b')
         self.assertIsNone(recovery.claim(self.fail, []))
         self.assertEqual(['a', 'b', 'c', 'b'], attempts.asked)
+
+    def test_read(self):
+        selection = gocept.filestore.selection.Selection(['*'], ['*.tmp'])
+        for name in ('b', 'a', 'c.tmp'):
+            self.put('work', name)
+        found = gocept.filestore.recovery.read(
+            selection, self.layout['work'])
+        self.assertEqual({'a', 'b'}, {name for _, name, _ in found})
+        for arrival, name, inode in found:
+            status = os.stat(self.path / 'work' / name)
+            self.assertEqual(
+                (status.st_ctime_ns, status.st_ino), (arrival, inode))
 
     def test_all_wait_until_the_first_one_is_due(self):
         self.clock = time.time() + 10  # nothing has changed for some time
