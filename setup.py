@@ -13,7 +13,7 @@ def read(*path):
 
 def stories():
     """The stories' file names, the introduction first."""
-    names = glob.glob('*.txt', root_dir=os.path.join(
+    names = glob.glob('**/*.txt', recursive=True, root_dir=os.path.join(
         here, 'src', 'gocept', 'filestore'))
     return sorted(names, key=lambda name: (name != 'README.txt', name))
 
@@ -106,6 +106,8 @@ setuptools.setup(
         'watch': ['inotify_simple'],
     },
     entry_points={
-        'console_scripts': ['filestore = gocept.filestore.cli:main [cli]'],
+        'console_scripts': [
+            'filestore = gocept.filestore.cli.__main__:main [cli]'
+        ],
     },
 )

@@ -9,7 +9,7 @@ PLOT = environment.HERE.parent / 'docs' / 'backlog.svg'
 FULL = {
     'handoff': [], 'processes': [], 'sizes': [],
     'backlog': ['--plot', str(PLOT)], 'latency': [], 'waiting': [],
-    'transactions': []}
+    'transactions': [], 'fixture': []}
 QUICK = {
     'handoff': ['--rounds', '3', '--files', '500'],
     'processes': ['--rounds', '2', '--files', '800'],
@@ -18,7 +18,8 @@ QUICK = {
     'latency': ['--rounds', '2', '--files', '10', '--idle', '5'],
     'waiting': ['--rounds', '2', '--files', '2000', '--waiting', '1000'],
     'transactions': ['--rounds', '2', '--files', '200', '--transactions',
-                     '2000']}
+                     '2000'],
+    'fixture': ['--rounds', '2', '--tests', '50']}
 
 
 def main():

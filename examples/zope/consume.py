@@ -1,5 +1,5 @@
-import gocept.filestore.worker
+import gocept.filestore.server.declaration
 
 
-gocept.filestore.worker.work('orders')
+gocept.filestore.server.declaration.work('orders')
 print('The consumer has ended')

@@ -1,3 +1,4 @@
+"""Hands files from one process to another, without locks to wait on."""
 import importlib
 
 
@@ -5,7 +6,7 @@ PLACES = {
     'FileStore': '.filestore',
     'Reject': '.interfaces',
     'Retry': '.interfaces',
-    'RetryPolicy': '.retry'}
+    'RetryPolicy': '.retry.policy'}
 __all__ = sorted(PLACES)
 
 

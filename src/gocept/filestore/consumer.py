@@ -1,9 +1,10 @@
 import contextlib
+import functools
 import gocept.filestore.interfaces
-import gocept.filestore.limit
 import logging
+import math
+import signal
 import time
-import zope.interface
 
 
 try:
@@ -17,7 +18,8 @@ TRIES = 3  # of a transaction that meets with conflicts
 FIRST, LONGEST = 1, 60  # seconds to wait after an error of the store
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IConsumer)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IConsumer)
 class Consumer:
     """Lets a handler work on one file after the other."""
 
@@ -29,8 +31,8 @@ class Consumer:
         self._handler = handler
         self._keep = keep
         self._manager = transaction_manager
-        self._limit = gocept.filestore.limit.limit(timeout)
-        self._gap = gocept.filestore.limit.gap(rate)
+        self._limit = limit(timeout)
+        self._gap = gap(rate)
         self._now = now
         self._delay = 0
         self._handle = self._plainly
@@ -131,3 +133,40 @@ def settled_already():
 def log(level, claim, outcome, seconds, exc_info=None):
     logger.log(level, '%s: attempt %s %s after %.3f seconds', claim.path,
                claim.attempt, outcome, seconds, exc_info=exc_info)
+
+
+def limit(seconds):
+    """Return a function that returns a context manager with a time limit.
+
+    It uses the one alarm that a process has, so it is for the main thread.
+    """
+    if seconds is None:
+        return contextlib.nullcontext
+    if not 0 < seconds < math.inf:
+        raise ValueError(
+            'a time limit is a number of seconds above 0, not %r' % (seconds,))
+    return functools.partial(limited, seconds)
+
+
+@contextlib.contextmanager
+def limited(seconds):
+    def expire(number, frame):
+        raise TimeoutError('it took longer than %s seconds' % seconds)
+
+    before = signal.signal(signal.SIGALRM, expire)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def gap(rate):
+    """Return the seconds from one file to the next."""
+    if rate is None:
+        return 0
+    if not 0 < rate < math.inf:
+        raise ValueError(
+            'a rate is a number of files per second above 0, not %r' % (rate,))
+    return 1 / rate

@@ -1,3 +1,4 @@
+"""Files that appear when a transaction commits, or not at all."""
 import gocept.filestore.interfaces
 import transaction
 import transaction.interfaces
@@ -6,7 +7,8 @@ import zope.interface
 
 
 @zope.component.adapter(gocept.filestore.interfaces.IFileStore)
-@zope.interface.implementer(gocept.filestore.interfaces.ITransactionalFileStore)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.ITransactionalFileStore)
 class TransactionalFileStore:
     """The current transaction's view of a store."""
 
@@ -140,7 +142,8 @@ class Savepoint:
         self._joined.rollback(self._parts, self._claims)
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IClaim)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IClaim)
 class TransactionalClaim:
     """A claim that is finished with the transaction."""
 

@@ -1,10 +1,10 @@
 """Tells whoever subscribes what happens to files."""
 import gocept.filestore.interfaces
 import zope.event
-import zope.interface
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IPublished)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IPublished)
 class Published:
     """A file can be seen in `new`."""
 
@@ -22,22 +22,26 @@ class Attempt:
         self.attempt = attempt
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IClaimed)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IClaimed)
 class Claimed(Attempt):
     """A file was taken from `new`."""
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.ITakenOver)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.ITakenOver)
 class TakenOver(Claimed):
     """A file was taken that was in work already."""
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IFinished)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IFinished)
 class Finished(Attempt):
     """The work with a file is done."""
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IFailed)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IFailed)
 class Failed(Attempt):
     """An attempt was not successful."""
 
@@ -46,7 +50,8 @@ class Failed(Attempt):
         self.error = error
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IGivenUp)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IGivenUp)
 class GivenUp(Failed):
     """The last attempt was not successful."""
 

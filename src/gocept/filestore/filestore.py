@@ -1,42 +1,57 @@
-import gocept.filestore.attempt
-import gocept.filestore.batch
+"""The verbs of a store; here the wings are put together."""
+import gocept.filestore.batch.batch
+import gocept.filestore.batch.intent
+import gocept.filestore.batch.settlement
 import gocept.filestore.clean
-import gocept.filestore.copy
-import gocept.filestore.draft
+import gocept.filestore.disk.copy
+import gocept.filestore.disk.draft
+import gocept.filestore.disk.layout
+import gocept.filestore.disk.lock
+import gocept.filestore.disk.name
+import gocept.filestore.disk.space
 import gocept.filestore.event
-import gocept.filestore.failed
-import gocept.filestore.folder
-import gocept.filestore.guard
-import gocept.filestore.intake
-import gocept.filestore.intent
+import gocept.filestore.intake.folder
+import gocept.filestore.intake.intake
 import gocept.filestore.interfaces
-import gocept.filestore.layout
-import gocept.filestore.lock
-import gocept.filestore.name
 import gocept.filestore.publish
-import gocept.filestore.queue
-import gocept.filestore.retry
-import gocept.filestore.selected
-import gocept.filestore.selection
-import gocept.filestore.settlement
-import gocept.filestore.space
+import gocept.filestore.queue.claim
+import gocept.filestore.queue.guard
+import gocept.filestore.queue.queue
+import gocept.filestore.queue.selection
+import gocept.filestore.queue.watch
+import gocept.filestore.retry.attempt
+import gocept.filestore.retry.failed
+import gocept.filestore.retry.policy
+import gocept.filestore.retry.removal
 import gocept.filestore.status
 import os
-import zope.interface
+import time
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IFileStore)
+# What the verbs hand out.
+RETURNED = (
+    gocept.filestore.batch.batch.Batch,
+    gocept.filestore.intake.intake.Intake,
+    gocept.filestore.publish.Publication,
+    gocept.filestore.queue.claim.Claim,
+    gocept.filestore.queue.selection.Selection,
+    gocept.filestore.queue.watch.Watch)
+
+
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IFileStore)
 class FileStore:
     """A file store in a directory of a file system.
 
     With `prepare` the directories are made when the store is first used.
     """
 
-    sub_dirs = ('tmp', 'new', 'cur')
+    sub_dirs = gocept.filestore.disk.layout.PREPARED
 
     def __init__(self, path, durable=True, file_mode=None,
                  directory_mode=None, prepare=False, retry_policy=None,
-                 quiet=None, in_doubt=None):
+                 quiet=None, in_doubt=None, clock=time.time,
+                 now=time.monotonic):
         if not os.fspath(path):
             raise ValueError('the path of a file store can not be empty')
         self.path = path
@@ -44,26 +59,24 @@ class FileStore:
         self.file_mode = file_mode
         self.directory_mode = directory_mode
         self.retry_policy = (
-            gocept.filestore.retry.RetryPolicy() if retry_policy is None
+            gocept.filestore.retry.policy.RetryPolicy() if retry_policy is None
             else retry_policy)
         self.quiet = quiet
         self.in_doubt = in_doubt
-        self._prepare = prepare
-        self._layout = gocept.filestore.layout.Layout(
-            os.fspath(path), self.sub_dirs, durable, directory_mode, prepare)
-        self._drafts = gocept.filestore.draft.Drafts(self._layout, file_mode)
-        self._attempts = gocept.filestore.attempt.Attempts(
-            self._layout, self._drafts, self.retry_policy)
-        self._intents = gocept.filestore.intent.Intents(
-            self._layout, self._drafts)
-        self._settlement = gocept.filestore.settlement.Settlement(
-            self._layout, self._attempts, self._intents, in_doubt)
+        self._layout = gocept.filestore.disk.layout.Layout(
+            path, durable, file_mode, directory_mode, prepare, clock, now)
+        self._attempts = gocept.filestore.retry.attempt.Attempts(
+            self._layout, self.retry_policy)
+        self._intents = gocept.filestore.batch.intent.Intents(self._layout)
+        self._settlement = gocept.filestore.batch.settlement.Settlement(
+            self._attempts, self._intents, in_doubt)
         self._all = self._selected(self._attempts)
+        self._arguments = (
+            path, durable, file_mode, directory_mode, prepare,
+            self.retry_policy, quiet, in_doubt, clock, now)
 
     def __reduce__(self):
-        return type(self), (self.path, self.durable, self.file_mode,
-                            self.directory_mode, self._prepare,
-                            self.retry_policy, self.quiet, self.in_doubt)
+        return type(self), self._arguments
 
     def prepare(self):
         self._layout.prepare()
@@ -72,11 +85,12 @@ class FileStore:
                newline=None):
         if not set(mode) & set('wxa+'):
             raise ValueError('%r is no mode to write with' % mode)
-        text = gocept.filestore.draft.text_options(
+        text = gocept.filestore.disk.draft.text_options(
             mode, encoding, errors, newline)
         filename = self._checked(filename)
         with self._naming('tmp', filename):
-            return self._drafts.named(filename, mode, text)
+            return gocept.filestore.disk.draft.named(
+                self._layout['tmp'], filename, mode, text, self.file_mode)
 
     def copy(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
@@ -84,11 +98,12 @@ class FileStore:
         source = self._source(filename, source, 'work')
         destination = self._destination(destination)
         publication = gocept.filestore.publish.Publication(
-            self._layout, self._drafts, filename, 'wb', replace,
+            self._layout, filename, 'wb', replace,
             target=destination.name, file_mode=0o600)
-        with self._naming(destination.name, filename), self._drafts.left(
-                filename, {source, destination}):
-            gocept.filestore.copy.copy(source, filename, publication)
+        with self._naming(destination.name,
+                          filename), gocept.filestore.disk.draft.left(
+                              filename, {source, destination}):
+            gocept.filestore.disk.copy.copy(source, filename, publication)
 
     def move(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
@@ -96,8 +111,9 @@ class FileStore:
         source = self._source(filename, source)
         destination = self._destination(destination)
         source.check(filename)
-        with self._naming(destination.name, filename), self._drafts.left(
-                filename, {source, destination}):
+        with self._naming(destination.name,
+                          filename), gocept.filestore.disk.draft.left(
+                              filename, {source, destination}):
             if source.name == 'tmp':
                 source.sync_file(filename)
             if replace:
@@ -116,7 +132,7 @@ class FileStore:
         """Move a file that nobody replaces or takes at this moment."""
         held = None
         if source.name != 'tmp':
-            held = gocept.filestore.lock.hold(source, filename)
+            held = gocept.filestore.disk.lock.hold(source, filename)
             if held is None:
                 raise self._not_held(filename, source)
         source.move(filename, destination, filename, held and held.status)
@@ -131,27 +147,29 @@ class FileStore:
     def remove(self, filename, space):
         filename = self._bare(filename)
         space = self._source(filename, space)
-        space.check(filename, gocept.filestore.space.FILE_OR_LINK)
-        with self._naming(space.name, filename), self._drafts.left(
-                filename, {space}):
-            gocept.filestore.clean.remove(space, filename, self._attempts)
+        space.check(filename, gocept.filestore.disk.space.FILE_OR_LINK)
+        with self._naming(space.name,
+                          filename), gocept.filestore.disk.draft.left(
+                              filename, {space}):
+            gocept.filestore.retry.removal.remove(space, filename,
+                                                  self._attempts)
 
     def list(self, space):
-        self._check_space(space, self._layout.on_first_use)
+        self._check_space(space, gocept.filestore.disk.layout.ON_FIRST_USE)
         space = self._layout.get(space)
         names = [entry.name for entry in space.entries()] if space else ()
         return [os.path.join(space.path, name) for name in sorted(names)]
 
     def publish(self, filename=None, mode='w', replace=False, encoding=None,
                 errors=None, newline=None):
-        text = gocept.filestore.draft.text_options(
+        text = gocept.filestore.disk.draft.text_options(
             mode, encoding, errors, newline)
         if filename is not None:
             filename = self._checked(filename)
         # What is refused, `claim` and `status` tell.
         self._settlement.look(refused=[])
         return gocept.filestore.publish.Publication(
-            self._layout, self._drafts, filename, mode, replace, text)
+            self._layout, filename, mode, replace, text)
 
     def claim(self):
         return self._all.claim()
@@ -166,73 +184,70 @@ class FileStore:
                retry_policy=None):
         attempts = self._attempts
         if retry_policy is not None:
-            attempts = gocept.filestore.attempt.Attempts(
-                self._layout, self._drafts, retry_policy)
+            attempts = gocept.filestore.retry.attempt.Attempts(
+                self._layout, retry_policy)
         return self._selected(
-            attempts, gocept.filestore.selection.Selection(include, exclude),
+            attempts, gocept.filestore.disk.name.Patterns(include, exclude),
             order)
 
-    def _selected(self, attempts, *selection):
+    def _selected(self, attempts, *patterns_and_order):
         # A guard forgets the files that are not in its queue.
-        guard = None if self.quiet is None else gocept.filestore.guard.Guard(
-            self.quiet)
-        return gocept.filestore.selected.Selected(
-            self._layout, self._settlement, gocept.filestore.queue.Queue(
-                self._layout, attempts, self._intents, guard, *selection))
+        guard = None
+        if self.quiet is not None:
+            guard = gocept.filestore.queue.guard.Guard(
+                self.quiet, self._layout.now)
+        return gocept.filestore.queue.selection.Selection(
+            self._layout, self._settlement, gocept.filestore.queue.queue.Queue(
+                attempts, self._intents, guard, *patterns_and_order))
 
     def batch(self, two_phase=False):
         self._settlement.look(refused=[])
-        return gocept.filestore.batch.Batch(
-            self._layout, self._drafts, self._attempts, self._intents,
-            two_phase)
+        return gocept.filestore.batch.batch.Batch(
+            self._attempts, self._intents, two_phase)
 
     def settle(self, commit, intents=None):
         return self._settlement.decide(commit, intents)
 
     def failures(self):
-        return gocept.filestore.failed.failures(self._layout, self._attempts)
+        return gocept.filestore.retry.failed.failures(self._attempts)
 
     def retry(self, filename):
         filename = self._bare(filename)
         with self._naming('failed', filename):
-            gocept.filestore.failed.put_back(
-                self._layout, self._attempts, filename)
+            gocept.filestore.retry.failed.put_back(
+                self._attempts, filename)
 
     def clean(self, space, older_than=None):
         with self._naming(space):
             return gocept.filestore.clean.clean(
-                self._layout, self._attempts, self._intents, space,
-                older_than)
+                self._attempts, self._intents, space, older_than)
 
     def status(self):
-        return gocept.filestore.status.status(
-            self._layout, self._attempts, self._intents)
+        return gocept.filestore.status.status(self._attempts, self._intents)
 
     def intake(self, directory, quiet=5, marker=None, include=('*',),
                exclude=()):
-        folder = gocept.filestore.folder.Folder(
-            directory, self._layout, self.directory_mode, self.file_mode)
-        return gocept.filestore.intake.Intake(
-            self._layout, self._drafts, self.file_mode, folder, quiet, marker,
-            include, exclude)
+        folder = gocept.filestore.intake.folder.Folder(
+            directory, self._layout)
+        return gocept.filestore.intake.intake.Intake(
+            self._layout, folder, quiet, marker, include, exclude)
 
     def _naming(self, *path):
-        return gocept.filestore.space.Naming(
+        return gocept.filestore.disk.space.Naming(
             os.path.join(self._layout.path, *path))
 
     def _checked(self, filename):
-        return gocept.filestore.name.check(filename, self.path)
+        return gocept.filestore.disk.name.check(filename, self.path)
 
     def _bare(self, path):
-        return self._checked(gocept.filestore.name.bare(path))
+        return self._checked(gocept.filestore.disk.name.bare(path))
 
     def _check_space(self, space, more=()):
-        known = self.sub_dirs + ('failed',)
-        if space not in known and space not in more:
+        known = gocept.filestore.disk.layout.MOVED + more
+        if space not in known:
             raise gocept.filestore.interfaces.InvalidSpace(
                 space, self.path,
-                'the spaces for this are %s' % ', '.join(
-                    dict.fromkeys((*known, *more))))
+                'the spaces for this are %s' % ', '.join(dict.fromkeys(known)))
 
     def _source(self, filename, space, *more):
         self._check_space(space, more)
@@ -244,6 +259,6 @@ class FileStore:
 
     def _destination(self, space):
         self._check_space(space)
-        if space in self._layout.on_first_use:
+        if space in gocept.filestore.disk.layout.ON_FIRST_USE:
             return self._layout.made(space)
         return self._layout[space]

@@ -1,3 +1,4 @@
+"""The contracts: the verbs of a store first, then what they hand out."""
 import errno
 import math
 import zope.interface
@@ -698,7 +699,7 @@ class IWatch(zope.interface.Interface):
 
     At the first look, and after the store was moved aside and made again, a
     probe is moved into `new` to see whether notification works here. How it
-    waits is logged by ``gocept.filestore.watch`` (info).
+    waits is logged by ``gocept.filestore.queue.watch`` (info).
 
     An error of `IFileStore.claim` is raised, and the next call goes on. One
     thread uses it at a time, except for `stop`.
@@ -843,11 +844,11 @@ class IDeclaration(zope.interface.Interface):
 class IServer(zope.interface.Interface):
     """Runs declared consumers in worker processes.
 
-    A `gocept.filestore.server.Server` is made of a callable that reads the
-    configuration and returns an `IDeployment`. The process itself never loads
-    an application: what is declared is found out, and checked, by a child
-    process, and each worker loads the application anew. So a worker shares
-    nothing with the others, neither threads nor connections.
+    A `gocept.filestore.server.server.Server` is made of a callable that reads
+    the configuration and returns an `IDeployment`. The process itself never
+    loads an application: what is declared is found out, and checked, by a
+    child process, and each worker loads the application anew. So a worker
+    shares nothing with the others, neither threads nor connections.
 
     A worker that dies is started again, after a second; if it dies again,
     after twice as long, up to a minute; one that has lived for a minute
@@ -855,7 +856,7 @@ class IServer(zope.interface.Interface):
     death counts as an attempt. If the server itself is killed, its workers
     end with the file they work on.
 
-    The loggers are ``gocept.filestore.server`` and ``.position``.
+    The loggers are ``gocept.filestore.server.server`` and ``.position``.
 
     """
 
@@ -1288,3 +1289,26 @@ class IFinding(zope.interface.Interface):
         'shell (bash(1), if a name has control characters). It removes no '
         'file that has no other name in the store, except for drafts and '
         'attempts that were left behind. Readonly.')
+
+
+def implementer(*interfaces):
+    """Declare what a class implements, and let it show the words of that.
+
+    A contract is written once, here; `help` and editors look at the class.
+    """
+    def declare(class_):
+        for interface in interfaces:
+            describe(class_, interface)
+        return zope.interface.implementer(*interfaces)(class_)
+
+    return declare
+
+
+def describe(class_, interface):
+    if class_.__doc__:  # python -OO leaves out all words
+        class_.__doc__ = '%s\n\n    %s' % (
+            class_.__doc__.rstrip(), interface.__doc__.lstrip())
+    for name, described in interface.namesAndDescriptions(all=True):
+        attribute = vars(class_).get(name)
+        if attribute is not None and not attribute.__doc__:
+            attribute.__doc__ = described.__doc__

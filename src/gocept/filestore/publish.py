@@ -1,53 +1,51 @@
+"""Puts a whole file into a space."""
 import contextlib
-import gocept.filestore.draft
+import gocept.filestore.disk.draft
+import gocept.filestore.disk.move
+import gocept.filestore.disk.name
+import gocept.filestore.disk.process
+import gocept.filestore.disk.space
 import gocept.filestore.event
 import gocept.filestore.interfaces
-import gocept.filestore.move
-import gocept.filestore.name
-import gocept.filestore.process
-import gocept.filestore.space
 import logging
-import time
-import zope.interface
 
 
 logger = logging.getLogger(__name__)
 MODES = ('w', 'wb', 'w+', 'w+b', 'wt', 'wb+')
 
 
-@zope.interface.implementer(gocept.filestore.interfaces.IPublication)
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IPublication)
 class Publication:
     """A draft with a unique name, on its way to its own name in `new`."""
 
     file = _process = None
 
-    def __init__(self, layout, drafts, filename, mode='w', replace=False,
-                 text=(None, None, None), target='new', file_mode=None,
-                 now=time.monotonic):
+    def __init__(self, layout, filename, mode='w', replace=False,
+                 text=(None, None, None), target='new', file_mode=None):
         if mode not in MODES:
             raise ValueError('the mode to publish with is one of %s, not %r'
                              % (', '.join(MODES), mode))
         self._layout = layout
-        self._drafts = drafts
-        self._draft = gocept.filestore.name.unique()
+        self._draft = gocept.filestore.disk.name.unique()
         self.filename = self._draft if filename is None else filename
         self._mode = mode
         self._replace = replace
         self._text = text
         self._target = target
-        self._file_mode = file_mode
-        self._now = now
+        self._file_mode = (
+            layout.file_mode if file_mode is None else file_mode)
 
     def __enter__(self):
         if self.file is not None:
             raise gocept.filestore.interfaces.Settled(
                 self.filename, self._layout.path, 'it was published before')
-        self._process = gocept.filestore.process.number
-        self._began = self._now()
+        self._process = gocept.filestore.disk.process.number
+        self._began = self._layout.now()
         try:
             return self._opened()
         except OSError as error:
-            gocept.filestore.space.tell_path(error, self._path)
+            gocept.filestore.disk.space.tell_path(error, self._path)
             raise
 
     def _opened(self):
@@ -62,12 +60,12 @@ class Publication:
 
     def _open(self, find):
         self._space, self._tmp = find(self._target), find('tmp')
-        self.file = self._drafts.unique(
+        self.file = gocept.filestore.disk.draft.unique(
             self._tmp, self._draft, self._mode, self._text, self._file_mode)
         return self.file
 
     def __exit__(self, kind, error, traceback):
-        if self._process != gocept.filestore.process.number:
+        if self._process != gocept.filestore.disk.process.number:
             return  # a forked child; this is for its parent to do
         if kind is not None:
             return self._discard()
@@ -75,7 +73,7 @@ class Publication:
             self._publish()
         except BaseException as error:
             self._discard()
-            gocept.filestore.space.tell_path(error, self._path)
+            gocept.filestore.disk.space.tell_path(error, self._path)
             raise
 
     def _publish(self):
@@ -94,7 +92,7 @@ class Publication:
     def _tell(self):
         if logger.isEnabledFor(logging.INFO):
             logger.info('%s: published after %.3f seconds',
-                        self._path, self._now() - self._began)
+                        self._path, self._layout.now() - self._began)
         gocept.filestore.event.notify(
             gocept.filestore.event.Published, self.filename,
             self._layout.path)
@@ -106,7 +104,7 @@ class Publication:
     def _write_out(self):
         if self._layout.durable and not self.file.closed:
             self.file.flush()
-            gocept.filestore.move.sync(self.file.fileno())
+            gocept.filestore.disk.move.sync(self.file.fileno())
         elif self._layout.durable:
             self._tmp.sync_file(self._draft)
         self.file.close()

@@ -1,10 +1,4 @@
 """What is done with the permission of a store, if zope.security is there."""
-import gocept.filestore.batch
-import gocept.filestore.claim
-import gocept.filestore.intake
-import gocept.filestore.publish
-import gocept.filestore.selected
-import gocept.filestore.watch
 
 
 try:
@@ -13,13 +7,6 @@ except ImportError:  # without the extra
     zope = None
 
 CLAIMS = type(iter(list, None))  # what `claims` returns
-RETURNED = (
-    gocept.filestore.batch.Batch,
-    gocept.filestore.claim.Claim,
-    gocept.filestore.intake.Intake,
-    gocept.filestore.publish.Publication,
-    gocept.filestore.selected.Selected,
-    gocept.filestore.watch.Watch)
 
 
 def known(permission):
@@ -27,9 +14,9 @@ def known(permission):
     return zope and permission
 
 
-def open_up():
+def open_up(returned):
     """Let those use what a store returns who may use the store."""
-    for class_ in RETURNED:
+    for class_ in returned:
         if zope.security.checker.getCheckerForInstancesOf(class_) is None:
             zope.security.checker.defineChecker(
                 class_, zope.security.checker.NoProxy)

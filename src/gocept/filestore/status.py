@@ -1,32 +1,33 @@
-import gocept.filestore.lock
-import gocept.filestore.settlement
-import time
+"""What lies where in a store, and how long."""
+import gocept.filestore.disk.layout
+import gocept.filestore.disk.lock
 
 
-# In the order in which files go. One that goes on while we look is met again,
-# and counts where it was met last.
-SPACES = ('tmp', 'new', 'work', 'failed', 'cur', 'attempts')
+# One that goes on while we look is met again, and counts where it was met
+# last.
+SPACES = gocept.filestore.disk.layout.COUNTED
 LOOKS = 5  # at most; there may always be somebody new
 
 
-def status(layout, attempts, intents, clock=time.time):
+def status(attempts, intents):
     """Return what lies where in a store."""
+    layout = attempts.layout
     found = find(layout)
-    now = clock()
+    moment = layout.clock()
     in_work = sorted((status.st_ctime, filename, inode) for
                      inode, (space, filename, status) in found.items()
                      if space == 'work')
     claims, due = divide(layout.get('work'), attempts, in_work)
     return {
         'store': layout.path,
-        'spaces': {space: totals(space, found.values(), now)
+        'spaces': {space: totals(space, found.values(), moment)
                    for space in SPACES},
-        'claims': [{'filename': filename, 'age': age(arrival, now),
+        'claims': [{'filename': filename, 'age': age(arrival, moment),
                     'attempt': attempt, 'alive': alive}
                    for arrival, filename, attempt, alive in claims],
         'waiting': {'files': len(due),
-                    'next': max(0, min(due) - now) if due else None},
-        'intents': gocept.filestore.settlement.described(intents, clock)}
+                    'next': max(0, min(due) - moment) if due else None},
+        'intents': intents.described()}
 
 
 def find(layout):
@@ -58,18 +59,18 @@ def look(space, found):
     return has_changed
 
 
-def totals(space, found, now):
+def totals(space, found, moment):
     """Return the numbers of one space."""
     here = [status for name, filename, status in found if name == space]
     return {
         'files': len(here),
         'bytes': sum(status.st_size for status in here),
-        'oldest': age(min(status.st_ctime for status in here), now)
+        'oldest': age(min(status.st_ctime for status in here), moment)
         if here else None}
 
 
-def age(time, now):
-    return max(0, now - time)
+def age(time, moment):
+    return max(0, moment - time)
 
 
 def divide(work, attempts, files):
@@ -88,7 +89,7 @@ def divide(work, attempts, files):
 
 def is_alive(work, filename, inode):
     """Tell whether a process holds a file; None if it has gone."""
-    held = gocept.filestore.lock.hold(work, filename)
+    held = gocept.filestore.disk.lock.hold(work, filename)
     if held:
         held.release()
     status = work.stat(filename)

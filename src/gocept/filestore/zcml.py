@@ -1,10 +1,12 @@
-import gocept.filestore.declaration
+"""The directives of ZCML, and the stores that zope.conf names."""
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.listing
-import gocept.filestore.product
+import gocept.filestore.queue.waiting
 import gocept.filestore.security
+import gocept.filestore.server.declaration
 import os
+import sys
+import zope.component
 import zope.component.zcml
 import zope.configuration.exceptions
 import zope.configuration.fields
@@ -114,7 +116,9 @@ def store(_context, path, name='', durable=True, prepare=True,
           quiet=None, in_doubt=None, permission=None):
     permission = gocept.filestore.security.known(permission)
     if permission:
-        _context.action(None, gocept.filestore.security.open_up)
+        _context.action(
+            None, gocept.filestore.security.open_up,
+            args=(gocept.filestore.filestore.RETURNED,))
     zope.component.zcml.utility(
         _context,
         provides=gocept.filestore.interfaces.IFileStore,
@@ -164,7 +168,7 @@ class IConsumerDirective(zope.interface.Interface):
 
     order = zope.schema.Choice(
         title='Which file comes next: by "age", "name" or "directory"',
-        values=gocept.filestore.listing.ORDERS,
+        values=gocept.filestore.queue.waiting.ORDERS,
         required=False,
         default='age')
 
@@ -209,7 +213,7 @@ def consumer(_context, store, name='', handler=None, utility=None, **options):
         raise zope.configuration.exceptions.ConfigurationError(
             'a handler is a function or another callable object, not %r'
             % (handler,))
-    declaration = gocept.filestore.declaration.Declaration(
+    declaration = gocept.filestore.server.declaration.Declaration(
         store, name, handler, utility, place=repr(_context.info), **options)
     _context.action(
         discriminator=('filestore:consumer', store, name),
@@ -229,7 +233,7 @@ class IProductConfigDirective(zope.interface.Interface):
 def product_config(_context):
     # After all the stores of ZCML: who deploys an application has the last
     # word.
-    _context.action(None, gocept.filestore.product.register, order=LAST)
+    _context.action(None, register, order=LAST)
 
 
 def default():
@@ -241,3 +245,33 @@ def default():
         'var', 'filestore')
     return gocept.filestore.filestore.FileStore(
         os.path.abspath(path), prepare=True)
+
+
+NAME = 'gocept.filestore'
+
+
+def register():
+    """Register them, in place of stores of the same name from ZCML."""
+    for name, path in sorted(configured().items()):
+        zope.component.provideUtility(
+            gocept.filestore.filestore.FileStore(
+                absolute(name, path), prepare=True),
+            gocept.filestore.interfaces.IFileStore, name)
+
+
+def configured():
+    """Return the names and the directories."""
+    # Who runs in a Zope instance has imported it, and nobody else has to.
+    if 'App.config' not in sys.modules:
+        return {}
+    options = sys.modules['App.config'].getConfiguration()
+    return (getattr(options, 'product_config', None) or {}).get(NAME, {})
+
+
+def absolute(name, path):
+    path = os.path.expandvars(os.path.expanduser(path))
+    if '$' in path or not os.path.isabs(path):
+        raise zope.configuration.exceptions.ConfigurationError(
+            '<product-config %s>: the directory of the file store %r is an '
+            'absolute path, not %r' % (NAME, name, path))
+    return path

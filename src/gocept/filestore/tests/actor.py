@@ -2,11 +2,11 @@
 
 import ctypes
 import functools
+import gocept.filestore.disk.move
+import gocept.filestore.disk.space
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.move
-import gocept.filestore.retry
-import gocept.filestore.space
+import gocept.filestore.retry.policy
 import gocept.filestore.tests.model
 import os
 import signal
@@ -15,10 +15,11 @@ import warnings
 
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
-FILES = (gocept.filestore.move.__file__, gocept.filestore.space.__file__)
+FILES = (gocept.filestore.disk.move.__file__,
+         gocept.filestore.disk.space.__file__)
 OPTIONS = {
     'durable': False,
-    'retry_policy': gocept.filestore.retry.RetryPolicy(
+    'retry_policy': gocept.filestore.retry.policy.RetryPolicy(
         attempts=gocept.filestore.tests.model.ATTEMPTS, first=0)}
 ERRORS = {
     'failed': 'no paper',

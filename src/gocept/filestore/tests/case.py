@@ -7,7 +7,7 @@ import errno
 import faulthandler
 import gc
 import gocept.filestore.filestore
-import gocept.filestore.retry
+import gocept.filestore.retry.policy
 import os
 import pathlib
 import pickle
@@ -21,7 +21,7 @@ import unittest
 
 LONGEST = 600  # seconds; a test that takes longer waits for something
 NOBODY = 65534
-ONCE = gocept.filestore.retry.RetryPolicy(attempts=1)
+ONCE = gocept.filestore.retry.policy.RetryPolicy(attempts=1)
 START = ('import gocept.filestore.tests.child as child, sys; '
          'child.main(*sys.argv[1:])')
 

@@ -2,7 +2,7 @@
 
 import fcntl
 import functools
-import gocept.filestore.cli
+import gocept.filestore.cli.__main__
 import gocept.filestore.tests.case
 import os
 import pathlib
@@ -85,7 +85,7 @@ class Case(gocept.filestore.tests.case.Case):
             os.chdir(self.directory)
             os.dup2(writer, 2)
             sys.stderr = open(2, 'w', closefd=False)
-            status = gocept.filestore.cli.main(args)
+            status = gocept.filestore.cli.__main__.main(args)
         finally:
             sys.stderr.flush()
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)

@@ -1,6 +1,6 @@
 """What the tests of the doctor have in common."""
 
-import gocept.filestore.doctor
+import gocept.filestore.doctor.examination
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import os
@@ -24,7 +24,7 @@ class Case(gocept.filestore.tests.command.Case):
 
     def examine(self, path=None, **kw):
         """Return all findings, without a pause before the second look."""
-        return list(gocept.filestore.doctor.examine(
+        return list(gocept.filestore.doctor.examination.examine(
             str(self.path) if path is None else path,
             **{'sleep': lambda seconds: None, **kw}))
 

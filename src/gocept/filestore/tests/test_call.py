@@ -7,10 +7,7 @@ on, twice. The kinds of moves are those of test_race.py.
 import errno
 import gocept.filestore
 import gocept.filestore.datamanager
-import gocept.filestore.layout
-import gocept.filestore.queue
-import gocept.filestore.recovery
-import gocept.filestore.settlement
+import gocept.filestore.disk.layout
 import gocept.filestore.testing
 import gocept.filestore.tests.case
 import gocept.filestore.tests.test_race
@@ -34,11 +31,7 @@ OUTSIDE_TMP = ('new', 'work', 'cur', 'failed')
 
 def look_once():
     """Let no look that comes after a time depend on how slow a machine is."""
-    for kind in (gocept.filestore.layout.Layout,
-                 gocept.filestore.queue.Queue,
-                 gocept.filestore.recovery.Recovery,
-                 gocept.filestore.settlement.Settlement):
-        kind.interval = 3600
+    gocept.filestore.disk.layout.Layout.interval = 3600
 
 
 @unittest.skipIf(OBSTACLE, OBSTACLE)

@@ -3,13 +3,13 @@ import datetime
 import errno
 import fcntl
 import gocept.filestore.clean
+import gocept.filestore.disk.name
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.lock
-import gocept.filestore.name
+import gocept.filestore.retry.removal
+import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.testing
 import gocept.filestore.tests.case
-import gocept.filestore.tests.test_attempt
 import math
 import os
 import random
@@ -23,12 +23,12 @@ NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
 HOUR = 3600
 
 
-class CleanCase(gocept.filestore.tests.test_attempt.AttemptCase):
+class CleanCase(gocept.filestore.retry.tests.test_attempt.AttemptCase):
 
     def clean_at(self, clock, space, older_than=None):
+        self.clock = clock
         return gocept.filestore.clean.clean(
-            self.layout, self.attempts, self.intents, space, older_than,
-            lambda: clock)
+            self.attempts, self.intents, space, older_than)
 
     def arrival(self, space, name):
         return os.stat(self.path / space / name).st_ctime
@@ -79,7 +79,7 @@ class Age(CleanCase):
     def test_oldest_first(self):
         for name in 'cab':
             self.put('cur', name)
-            gocept.filestore.testing.tick(self.path)
+            gocept.filestore.testing.helper.tick(self.path)
         self.assertEqual(['c', 'a', 'b'], self.store.clean('cur', 0))
 
     def test_all_and_none(self):
@@ -209,8 +209,7 @@ class Kept(CleanCase):
         for space in ('tmp', 'cur', 'failed'):
             self.put(space, 'a')
             self.assertFalse(gocept.filestore.clean.clean_one(
-                self.layout, self.attempts, self.intents, self.layout[space],
-                'a', limit))
+                self.attempts, self.intents, self.layout[space], 'a', limit))
             self.assertEqual(['a'], self.tree()[space])
 
 
@@ -233,9 +232,9 @@ class Attempts(CleanCase):
     def test_of_a_file_with_a_number(self):
         for name in ('a', 'x' * 255):
             self.give_up(name, '1')
-            gocept.filestore.testing.tick(self.path)
+            gocept.filestore.testing.helper.tick(self.path)
             self.give_up(name, '2')
-            backup = gocept.filestore.name.backup(name, 1)
+            backup = gocept.filestore.disk.name.backup(name, 1)
             arrival = self.arrival('failed', backup)
             while self.arrival('failed', name) < arrival + .002:
                 (self.path / 'failed' / name).chmod(0o600)  # makes it younger
@@ -305,7 +304,7 @@ class OneBadFile(CleanCase):
             (self.path / space).chmod(0o777)
         for name in 'abc':
             self.put('cur', name).chmod(0o644)
-            gocept.filestore.testing.tick(self.path)
+            gocept.filestore.testing.helper.tick(self.path)
         for name in 'ab':
             (self.path / 'cur' / name).chmod(0)
         with self.be_nobody(), self.assertRaises(
@@ -342,7 +341,7 @@ class Replaced(CleanCase):
                 rounds += 1
                 old = self.put(space.name, 'a', 'old')
                 child.run(prepare)
-                gocept.filestore.testing.tick(self.path)
+                gocept.filestore.testing.helper.tick(self.path)
                 limit = os.stat(old).st_ctime_ns
                 child.send(replace)
                 sys.setprofile(
@@ -361,7 +360,7 @@ class Replaced(CleanCase):
             pass
         with contextlib.suppress(gocept.filestore.interfaces.NoSuchFile):
             gocept.filestore.clean.clean_one(
-                self.layout, self.attempts, self.intents, space, 'a', limit)
+                self.attempts, self.intents, space, 'a', limit)
 
     def check(self, space):
         contents = [path.read_text()
@@ -398,7 +397,7 @@ class Replaced(CleanCase):
         self.give_up(content='newer')
         failed, tmp = self.layout['failed'], self.layout['tmp']
         failed.replace('a', tmp, 'aside')
-        gocept.filestore.clean.bring_back(tmp, 'aside', failed, 'a')
+        gocept.filestore.retry.removal.bring_back(tmp, 'aside', failed, 'a')
         self.assertEqual(['a', 'a.~1~'], self.tree()['failed'])
         self.assertEqual(
             ['Reject: no paper'] * 2,
@@ -409,7 +408,7 @@ class Replaced(CleanCase):
         for space, names in (('cur', ['a']), ('failed', ['a', 'a.~1~'])):
             self.put(space, 'a', 'even newer')
             self.put('tmp', 'aside', 'newer')
-            gocept.filestore.clean.bring_back(
+            gocept.filestore.retry.removal.bring_back(
                 self.layout['tmp'], 'aside', self.layout[space], 'a')
             self.assertEqual(names, self.tree()[space])
             self.assertEqual([], self.store.list('tmp'))
@@ -437,8 +436,7 @@ class Gone(CleanCase):
     def test_in_the_middle(self):
         paths = [self.put('cur', name) for name in 'ab']
         self.attempts.forget = lambda *args: paths[0].unlink(missing_ok=True)
-        self.assertEqual(['b'], gocept.filestore.clean.clean(
-            self.layout, self.attempts, self.intents, 'cur', -60))
+        self.assertEqual(['b'], self.clean_at(time.time(), 'cur', -60))
         self.assertEqual({}, self.tree())
 
 

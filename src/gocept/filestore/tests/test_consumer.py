@@ -73,7 +73,7 @@ class Loop(ConsumerCase):
             'answer = names')
         for name in 'ab':
             self.put('new', name)
-            gocept.filestore.testing.wait(
+            gocept.filestore.testing.helper.wait(
                 (self.path / 'cur' / name).exists)
         child.process.send_signal(signal.SIGTERM)
         self.assertEqual(['a', 'b'], child.answer())
@@ -119,7 +119,7 @@ class Loop(ConsumerCase):
     def test_options(self):
         for name in ('b.csv', 'a.csv', 'c.txt'):
             self.put('new', name)
-            gocept.filestore.testing.tick(self.path)
+            gocept.filestore.testing.helper.tick(self.path)
         self.drain(include=['*.csv'], exclude=['b*'], keep=False)
         self.assertEqual([('a.csv', 1)], self.seen)
         self.assertEqual({'new': ['b.csv', 'c.txt']}, self.tree())

@@ -1,8 +1,8 @@
 import gc
+import gocept.filestore.batch.tests.test_batch
 import gocept.filestore.datamanager
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.tests.test_batch
 import logging
 import os
 import threading
@@ -17,7 +17,7 @@ import zope.interface.verify
 interfaces = gocept.filestore.interfaces
 
 
-class DataManagerCase(gocept.filestore.tests.test_batch.BatchCase):
+class DataManagerCase(gocept.filestore.batch.tests.test_batch.BatchCase):
 
     def setUp(self):
         super().setUp()
@@ -90,7 +90,7 @@ class Outcome(DataManagerCase):
         self.assertEqual({'new': ['a'], 'cur': ['x']}, self.files_())
 
     def files_(self):
-        return gocept.filestore.tests.test_batch.BatchCase.files(self)
+        return gocept.filestore.batch.tests.test_batch.BatchCase.files(self)
 
     def test_abort(self):
         self.put('new', 'x')

@@ -6,8 +6,8 @@ they own they write down on the local disk, as in `test_race.py`.
 """
 
 import contextlib
+import gocept.filestore.disk.move
 import gocept.filestore.filestore
-import gocept.filestore.move
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import gocept.filestore.tests.test_race
@@ -32,7 +32,7 @@ COUNT = 2000
 KILLS = 3
 ROUNDS = 5  # at most, until plain renames have had double owners
 NAMES = 100  # of each of the two who publish
-GONE = gocept.filestore.move.GONE
+GONE = gocept.filestore.disk.move.GONE
 STORIES = (gocept.filestore.tests.test_stories.front_page()
            + gocept.filestore.tests.test_stories.stories())
 NO_LEASES = 'there are leases on local file systems only'

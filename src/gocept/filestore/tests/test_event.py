@@ -1,6 +1,6 @@
 import gocept.filestore.event
 import gocept.filestore.interfaces
-import gocept.filestore.retry
+import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
 import os
 import zope.event
@@ -114,7 +114,7 @@ class Kinds(EventCase):
 
     def test_deaths(self):
         store = self.open_store(
-            retry_policy=gocept.filestore.retry.RetryPolicy(attempts=2))
+            retry_policy=gocept.filestore.retry.policy.RetryPolicy(attempts=2))
         self.put('new', 'a')
         for expected in ([('TakenOver', 'a')], [('GivenUp', 'a')]):
             child = self.child(retry_policy=store.retry_policy)

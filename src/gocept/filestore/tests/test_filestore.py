@@ -1,10 +1,9 @@
 import errno
 import fcntl
 import gc
-import gocept.filestore.copy
+import gocept.filestore.disk.copy
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.queue
 import gocept.filestore.tests.case
 import os
 import pathlib
@@ -513,9 +512,9 @@ class CopyingInTheKernel(FileStoreCase):
         def refuse(number):
             def copy(source, target, most):
                 raise OSError(number, 'refused')
-            gocept.filestore.copy.copy_in_kernel(0, 0, copy)
+            gocept.filestore.disk.copy.copy_in_kernel(0, 0, copy)
 
-        for number in gocept.filestore.copy.UNSUPPORTED:
+        for number in gocept.filestore.disk.copy.UNSUPPORTED:
             refuse(number)
         with self.assertRaises(OSError):
             refuse(errno.ENOSPC)
@@ -578,7 +577,7 @@ class Copying(FileStoreCase):
         # lets in one user, and not the group.
         path = self.put('new', 'a')
         path.chmod(0o600)
-        os.setxattr(path, gocept.filestore.copy.ACL, ACL)
+        os.setxattr(path, gocept.filestore.disk.copy.ACL, ACL)
         self.assertMode(0o640, path)
         self.store.copy('a', 'new', 'cur')
         self.assertMode(0o600, self.path / 'cur' / 'a')
@@ -586,7 +585,7 @@ class Copying(FileStoreCase):
     def test_file_that_can_not_be_asked_for_an_acl(self):
         descriptor = os.open(self.path, os.O_PATH)
         self.addCleanup(os.close, descriptor)
-        self.assertFalse(gocept.filestore.copy.has_acl(descriptor))
+        self.assertFalse(gocept.filestore.disk.copy.has_acl(descriptor))
 
     def test_never_more_readable_on_the_way(self):
         path = self.put('new', 'a', 'secret' * 10 ** 6)
@@ -792,8 +791,7 @@ class Exchanged(FileStoreCase):
         aside = self.directory / 'aside'
         os.rename(self.path, aside)
         self.store.prepare()
-        interval = gocept.filestore.queue.Queue.interval
-        noticed = time.monotonic() + interval
+        noticed = time.monotonic() + self.store._layout.interval
         zope.testing.wait.wait(lambda: time.monotonic() > noticed)
         self.assertIsNone(self.store.claim())
         self.assertEqual(['b'], os.listdir(aside / 'new'))

@@ -12,7 +12,7 @@ when one is called that may remove it.
 
 import contextlib
 import gocept.filestore.filestore
-import gocept.filestore.retry
+import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
 import gocept.filestore.tests.disk
 import hashlib
@@ -28,7 +28,7 @@ import unittest
 
 
 CUTS = 60  # for each way to move, on each file system
-OPTIONS = {'retry_policy': gocept.filestore.retry.RetryPolicy(first=0)}
+OPTIONS = {'retry_policy': gocept.filestore.retry.policy.RetryPolicy(first=0)}
 START = """
 from gocept.filestore import Reject
 import gocept.filestore.tests.test_race as race

@@ -1,6 +1,6 @@
 """What Zope does is played here; examples/zope has the real one."""
 import gocept.filestore.interfaces
-import gocept.filestore.site
+import gocept.filestore.server.deployment
 import gocept.filestore.tests.test_zcml
 import os
 import sys
@@ -74,7 +74,7 @@ class LoadZope(gocept.filestore.tests.test_zcml.Case):
         for module in (package, startup, run):
             sys.modules[module.__name__] = module
             self.addCleanup(sys.modules.pop, module.__name__)
-        gocept.filestore.site.load_zope('zope.conf')
+        gocept.filestore.server.deployment.load_zope('zope.conf')
         self.assertEqual(['zope.conf', 'started'], calls)
 
         def fail(path):
@@ -84,4 +84,4 @@ class LoadZope(gocept.filestore.tests.test_zcml.Case):
         with self.assertRaisesRegex(
                 gocept.filestore.interfaces.InvalidDeclaration,
                 '^bad key: .line 3 in zope.conf.$'):
-            gocept.filestore.site.load_zope('zope.conf')
+            gocept.filestore.server.deployment.load_zope('zope.conf')

@@ -11,10 +11,10 @@ import collections
 import ctypes
 import errno
 import fcntl
+import gocept.filestore.disk.lock
+import gocept.filestore.disk.move
 import gocept.filestore.filestore
-import gocept.filestore.listing
-import gocept.filestore.lock
-import gocept.filestore.move
+import gocept.filestore.queue.waiting
 import gocept.filestore.tests.case
 import hashlib
 import os
@@ -65,13 +65,13 @@ def plain():
 
 def contested():
     """Let all try each file, and leave none to others: more of them race."""
-    gocept.filestore.listing.BLOCK = 0
+    gocept.filestore.queue.waiting.BLOCK = 0
 
 
 def by_link():
     """Let each move be done as where the kernel can not do it."""
     contested()
-    gocept.filestore.move.noreplace.__defaults__ = (
+    gocept.filestore.disk.move.noreplace.__defaults__ = (
         gocept.filestore.tests.case.invalid,)
 
 
@@ -83,7 +83,7 @@ def broken():
     global WORK
     WORK = .01
     contested()
-    gocept.filestore.lock.lock.__defaults__ = (
+    gocept.filestore.disk.lock.lock.__defaults__ = (
         fcntl.LOCK_EX, lambda *args: None)
 
 
@@ -286,7 +286,7 @@ class Mounted(MountedCase):
     def test_needs_the_fallback(self):
         directory = os.open(self.path / 'new', os.O_RDONLY)
         self.put('new', 'a')
-        result = gocept.filestore.move.renameat2(
+        result = gocept.filestore.disk.move.renameat2(
             directory, b'a', directory, b'b', 1)
         os.close(directory)
         self.assertEqual(

@@ -1,4 +1,5 @@
 import gocept.filestore.datamanager
+import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.security
 import gocept.filestore.tests.test_zcml
@@ -86,4 +87,5 @@ class Security(gocept.filestore.tests.test_zcml.Case):
 
     def test_twice(self):
         for _ in range(2):
-            gocept.filestore.security.open_up()
+            gocept.filestore.security.open_up(
+                gocept.filestore.filestore.RETURNED)

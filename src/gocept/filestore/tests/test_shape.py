@@ -3,34 +3,46 @@ import gocept.filestore
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
+import gocept.filestore.tests.house
 import importlib
 import inspect
 import pathlib
 import pickle
 import subprocess
 import sys
+import tempfile
 import unittest
 import zope.interface.interfaces
 import zope.interface.verify
 
 
-PACKAGE = pathlib.Path(gocept.filestore.__file__).parent
+HOUSE = gocept.filestore.tests.house.House()
+# Who may go to whom. Each line goes to lines above it only.
+DIRECTIONS = {
+    'interfaces': '',
+    '__init__': '',
+    'event': 'interfaces',
+    'disk': 'interfaces',
+    'publish': 'disk event interfaces',
+    'retry': 'publish disk interfaces',
+    'clean': 'retry disk interfaces',
+    'queue': 'retry disk event interfaces',
+    'batch': 'queue retry publish disk event interfaces',
+    'intake': 'publish disk event interfaces',
+    'status': 'disk',
+    'filestore': 'batch queue retry intake clean status publish disk event '
+                 'interfaces',
+    'datamanager': 'interfaces',
+    'consumer': 'datamanager interfaces',
+    'server': 'consumer interfaces',
+    'security': '',
+    'zcml': 'filestore server security queue interfaces',
+    'doctor': 'batch retry disk interfaces',
+    'cli': 'filestore server doctor retry disk interfaces',
+    'testing': 'filestore disk interfaces'}
 EDGES = {'cli', 'zcml', 'testing'}
-COMMANDS = {'cli_file', 'cli_serve', 'cli_upkeep', 'cli_work'}  # for `cli`
-MEMORY = {'memory_space', 'memory_attempt', 'memory_claim', 'memory_watch',
-          'memory_queue', 'memory_publish', 'memory_part', 'memory_intent',
-          'memory_batch', 'memory_status', 'memory'}
-HARNESS = {'fault', 'trace', *MEMORY}  # for `testing` only
-CORE = {'interfaces', 'process', 'name', 'move', 'space', 'layout', 'lock',
-        'draft', 'copy', 'publish', 'retry', 'history', 'journal', 'attempt',
-        'failed', 'listing', 'claim', 'register', 'record', 'recovery',
-        'queue', 'clean', 'status', 'guard', 'file_system', 'lease', 'quiet',
-        'selection', 'folder', 'marker', 'delivery', 'intake', 'deed',
-        'intent', 'settlement', 'part', 'batch', 'probe', 'notification',
-        'watch', 'event', 'selected', 'filestore'}
-# They have contracts, too.
-UPPER = {'finding', 'datamanager', 'consumer', 'declaration', 'deployment',
-         'server'}
+# Where one imports when it is needed, which may be never.
+LATE = {'cli', 'testing'}
 
 # What classes of one module say to each other.
 INSIDE = {
@@ -39,38 +51,52 @@ INSIDE = {
                    'let_go', 'carry_out', 'give_up', 'is_possible', 'kind',
                    'tell'},
     'Publication': {'tell'},
+    'Store': {'advance', 'close'},  # for tests
     'Watch': {'wake'},
     'DataManager': {'claim', 'rollback', 'is_over'}}
 
 
-def modules():
-    """Yield the name and the tree of each module of the package."""
-    for path in sorted(PACKAGE.glob('*.py')):
-        yield path.stem, ast.parse(path.read_text(encoding='utf-8'))
-
-
-def imports(tree):
-    """Yield the full names of what a module imports, wherever in it."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            start = getattr(node, 'module', None)
-            yield from ('.'.join(filter(None, (start, alias.name)))
-                        for alias in node.names)
-
-
-def ours(tree):
-    prefix = 'gocept.filestore.'
-    return {name[len(prefix):].split('.')[0] for name in imports(tree)
-            if name.startswith(prefix)}
+def package_modules():
+    for name in HOUSE.modules:
+        if name != 'cli.__main__':  # which would run
+            yield importlib.import_module(
+                ('gocept.filestore.' + name).removesuffix('.__init__'))
 
 
 class Interfaces(gocept.filestore.tests.case.Case):
 
     def classes(self):
-        for name in sorted(CORE - {'interfaces'} | UPPER | MEMORY):
-            module = importlib.import_module('gocept.filestore.' + name)
+        for module in package_modules():
             for _, class_ in inspect.getmembers(module, inspect.isclass):
-                yield class_
+                if class_.__module__ == module.__name__:
+                    yield class_
+
+    def implementations(self):
+        """Yield classes with each interface of ours that they implement."""
+        for class_ in self.classes():
+            declared = zope.interface.implementedBy(class_).declared
+            for interface in declared:
+                if interface.__module__ == 'gocept.filestore.interfaces':
+                    yield class_, interface
+
+    def test_help_shows_the_words_of_the_contract(self):
+        seen = set()
+        for class_, interface in self.implementations():
+            self.assertIn(inspect.cleandoc(interface.__doc__).strip(),
+                          inspect.getdoc(class_), class_)
+            for name, described in interface.namesAndDescriptions(all=True):
+                attribute = inspect.getattr_static(class_, name, None)
+                if attribute is None or isinstance(
+                        attribute, str | int | tuple | bool):
+                    continue  # an object has it, or it is a plain value
+                seen.add((class_.__name__, name))
+                self.assertEqual(
+                    inspect.cleandoc(described.__doc__).strip(),
+                    inspect.getdoc(attribute).strip(),
+                    '%s.%s' % (class_, name))
+        for name in 'publish', 'claim', 'clean', 'status':
+            self.assertIn(('FileStore', name), seen)
+        self.assertIn(('Claim', 'path'), seen)
 
     def test_each_is_implemented_and_each_class_keeps_its_contract(self):
         implemented = set()
@@ -177,40 +203,107 @@ class Errors(unittest.TestCase):
                      copied.errno))
 
 
-class Imports(unittest.TestCase):
+class House(unittest.TestCase):
 
-    def test_the_ground_floor_stands_alone(self):
-        trees = dict(modules())
-        ground = {'interfaces', 'file_system', 'process'}
-        for name in ground:
-            self.assertEqual(set(), ours(trees[name]))
-        for name in ('name', 'move'):
-            self.assertLessEqual(ours(trees[name]), ground)
+    def test_each_wing_goes_where_it_may(self):
+        self.assertEqual(
+            {wing: set(others.split()) for wing, others in DIRECTIONS.items()},
+            HOUSE.arrows())
+
+    def test_all_directions_point_down(self):
+        above = set(DIRECTIONS)
+        for wing, others in reversed(DIRECTIONS.items()):
+            above.remove(wing)
+            self.assertLessEqual(set(others.split()), above, wing)
 
     def test_nobody_imports_an_edge(self):
-        for name, tree in modules():
-            edges = EDGES if name == 'cli' else EDGES | COMMANDS
-            if name not in HARNESS | {'testing'}:
-                edges = edges | HARNESS
-            self.assertEqual(set(), ours(tree) & edges, name)
+        for name in HOUSE.modules:
+            wing = gocept.filestore.tests.house.wing_of(name)
+            self.assertEqual(set(), {
+                other for other in HOUSE.imports(name)
+                if gocept.filestore.tests.house.wing_of(other)
+                in EDGES - {wing}}, name)
 
-    def test_the_core_imports_only_the_core(self):
-        for name, tree in modules():
-            if name in CORE:
-                self.assertLessEqual(ours(tree), CORE, name)
-
-    def test_all_point_down(self):
-        below = {name: ours(tree) for name, tree in modules()}
+    def test_modules_go_in_no_circle_either(self):
+        below = {name: HOUSE.imports(name) & set(HOUSE.modules)
+                 for name in HOUSE.modules}
         done = set()
         while ready := {name for name in below if below[name] <= done} - done:
             done |= ready
         self.assertEqual(set(), set(below) - done)
 
+    def test_figures_see_what_is_there(self):
+        self.assertIn('disk.move', HOUSE.modules)
+        self.assertIn('queue.queue', HOUSE.importers('disk.lock'))
+        self.assertLess(9000, HOUSE.lines())
+
+    def test_a_circle_is_seen(self):
+        with tempfile.TemporaryDirectory() as directory:
+            for name, text in {
+                    'one/__init__': '', 'two/__init__': '', 'alone': '',
+                    'one/a': 'import gocept.filestore.two.b',
+                    'two/b': 'def late():\n'
+                             '    import gocept.filestore.one.a'}.items():
+                path = pathlib.Path(directory, name + '.py')
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(text)
+            house = gocept.filestore.tests.house.House(
+                pathlib.Path(directory))
+            self.assertEqual(([['alone']], ['one', 'two']), house.floors())
+            self.assertEqual({'one': {'two'}, 'two': {'one'}, 'alone': set()},
+                             house.arrows())
+            self.assertEqual(['one.a', 'two.b'], house.alone())
+
+
+class Modules(unittest.TestCase):
+
     def test_modules_are_imported_and_not_names(self):
-        for name, tree in modules():
+        for name, tree in HOUSE.trees.items():
             self.assertEqual([], [
                 node.module for node in ast.walk(tree)
                 if isinstance(node, ast.ImportFrom)], name)
+
+    def test_what_is_imported_is_used(self):
+        paths = pathlib.Path(gocept.filestore.interfaces.__file__).parent
+        for path in paths.rglob('*.py'):
+            tree = ast.parse(path.read_text(encoding='utf-8'))
+            self.assertEqual(
+                [], gocept.filestore.tests.house.unused(tree), path)
+
+    def test_what_is_used_is_imported(self):
+        paths = pathlib.Path(gocept.filestore.interfaces.__file__).parent
+        for path in paths.rglob('*.py'):
+            tree = ast.parse(path.read_text(encoding='utf-8'))
+            self.assertEqual(
+                [], gocept.filestore.tests.house.missing(tree), path)
+
+    def test_a_name_whose_module_is_not_imported_is_seen(self):
+        tree = ast.parse('import gocept.filestore.disk.move\n'
+                         'gocept.filestore.disk.move.sync(1)\n'
+                         'gocept.filestore.disk.lock.hold(1, 2)\n')
+        self.assertEqual(['gocept.filestore.disk.lock',
+                          'gocept.filestore.disk.lock.hold'],
+                         gocept.filestore.tests.house.missing(tree))
+
+    def test_an_import_that_nobody_uses_is_seen(self):
+        tree = ast.parse('import gocept.filestore.disk.move\n'
+                         'import gocept.filestore.disk.lock\n'
+                         'gocept.filestore.disk.lock.hold(1, 2)\n')
+        self.assertEqual(['gocept.filestore.disk.move'],
+                         gocept.filestore.tests.house.unused(tree))
+
+    def test_imports_stand_on_top(self):
+        for name, tree in HOUSE.trees.items():
+            if gocept.filestore.tests.house.wing_of(name) in LATE:
+                continue
+            late = {node for scope in ast.walk(tree)
+                    if isinstance(scope, ast.FunctionDef)
+                    for node in ast.walk(scope)
+                    if isinstance(node, ast.Import)}
+            # Only Zope itself can start Zope.
+            self.assertLessEqual({
+                alias.name for node in late for alias in node.names},
+                {'ZConfig', 'Zope2.Startup.run'}, name)
 
     def test_file_store_imports_no_more_than_it_needs(self):
         script = ('from gocept.filestore import FileStore\n'
@@ -223,7 +316,7 @@ class Imports(unittest.TestCase):
         self.assertEqual('FileStore', found)
         for name in ('transaction', 'zope.component', 'zope.configuration',
                      'zope.schema', 'click', 'tqdm', 'asyncio',
-                     'gocept.filestore.cli',
+                     'gocept.filestore.cli.__main__',
                      'gocept.filestore.zcml'):
             self.assertNotIn(name, names)
 

@@ -1,10 +1,9 @@
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.retry
+import gocept.filestore.retry.policy
+import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.status
 import gocept.filestore.testing
-import gocept.filestore.tests.case
-import gocept.filestore.tests.test_attempt
 import json
 import os
 
@@ -13,14 +12,14 @@ NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
 NONE = {'files': 0, 'bytes': 0, 'oldest': None}
 
 
-class StatusCase(gocept.filestore.tests.test_attempt.AttemptCase):
+class StatusCase(gocept.filestore.retry.tests.test_attempt.AttemptCase):
 
     def status(self, clock=None):
         """Return the status of now, or of another time."""
         if clock is None:
             return self.store.status()
-        return gocept.filestore.status.status(
-            self.layout, self.attempts, self.intents, lambda: clock)
+        self.clock = clock
+        return gocept.filestore.status.status(self.attempts, self.intents)
 
     def counts(self):
         return {name: space['files']
@@ -61,7 +60,7 @@ class Spaces(StatusCase):
 
     def test_age_of_the_oldest(self):
         self.put('new', 'b')
-        gocept.filestore.testing.tick(self.path)
+        gocept.filestore.testing.helper.tick(self.path)
         self.put('new', 'a')
         arrival = self.arrival('new', 'b')
         self.assertLess(arrival, self.arrival('new', 'a'))
@@ -164,7 +163,7 @@ class Claims(StatusCase):
             self.put('new', name)
             child = self.child()
             child.run('claim = store.claim()')
-            gocept.filestore.testing.tick(self.path)
+            gocept.filestore.testing.helper.tick(self.path)
         child.kill()
         self.assertEqual(
             [('a', True), ('b', False)],
@@ -236,7 +235,7 @@ class Waiting(StatusCase):
             path = self.put('work', name)
             self.attempts.fail(name, os.stat(path).st_ino, 1, 'no paper')
             self.clock += 10
-        noon = gocept.filestore.tests.test_attempt.NOON
+        noon = gocept.filestore.retry.tests.test_attempt.NOON
         for seconds, due in ((30, 30), (59, 1), (60, 0), (1000, 0)):
             status = self.status(noon + seconds)
             self.assertEqual({'files': 3, 'next': due}, status['waiting'])
@@ -286,7 +285,7 @@ class Moving(StatusCase):
 
     def start(self, source):
         worker = self.child(
-            retry_policy=gocept.filestore.retry.RetryPolicy(first=0))
+            retry_policy=gocept.filestore.retry.policy.RetryPolicy(first=0))
         self.addCleanup(worker.process.kill)
         worker.send(source)
         return worker

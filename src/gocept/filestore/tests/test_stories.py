@@ -1,7 +1,7 @@
 import doctest
-import gocept.filestore.fault
 import gocept.filestore.filestore
 import gocept.filestore.testing
+import gocept.filestore.testing.fault
 import importlib.resources
 import os
 import pathlib
@@ -10,16 +10,15 @@ import unittest
 
 PACKAGE = importlib.resources.files('gocept.filestore')
 OBSTACLES = dict.fromkeys(
-    ('calls.txt', 'fault.txt'), gocept.filestore.fault.obstacle)
+    ('calls.txt', 'fault.txt'), gocept.filestore.testing.fault.obstacle)
 # What each kind of store does is told of each.
 KINDS = {'contract.txt': (gocept.filestore.filestore.FileStore,
-                          gocept.filestore.testing.MemoryFileStore)}
+                          gocept.filestore.testing.Store)}
 
 
 def stories():
     """Return the paths of all stories that the package carries."""
-    return sorted(
-        str(file) for file in PACKAGE.iterdir() if file.suffix == '.txt')
+    return sorted(map(str, pathlib.Path(str(PACKAGE)).rglob('*.txt')))
 
 
 def front_page():
@@ -33,7 +32,7 @@ def set_up(test):
     obstacle = OBSTACLES.get(test.name)
     if reason := obstacle and obstacle():
         raise unittest.SkipTest(reason)
-    gocept.filestore.testing.set_up(test)
+    gocept.filestore.testing.helper.set_up(test)
 
 
 def test_suite():
@@ -51,5 +50,5 @@ def told(story, kind, set_up=set_up):
         encoding='utf-8',
         globs={'make_store': kind} if kind else None,
         setUp=set_up,
-        tearDown=gocept.filestore.testing.tear_down,
+        tearDown=gocept.filestore.testing.helper.tear_down,
         optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

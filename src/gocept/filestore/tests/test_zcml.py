@@ -1,7 +1,6 @@
 import gocept.filestore
-import gocept.filestore.declaration
-import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.server.declaration
 import gocept.filestore.tests.case
 import gocept.filestore.zcml
 import os
@@ -336,7 +335,7 @@ class Consumer(Case):
     def test_schema_and_handler_agree(self):
         fields = zope.schema.getFields(
             gocept.filestore.zcml.IConsumerDirective)
-        consumer = gocept.filestore.declaration.Declaration('s', **{
+        consumer = gocept.filestore.server.declaration.Declaration('s', **{
             name: field.default for name, field in fields.items()
             if name not in ('store', 'handler')}, handler=len)
         self.assertEqual(None, consumer.workers)
@@ -379,4 +378,4 @@ class Consumer(Case):
             '<filestore:consumer store="s" name="b" handler="builtins.len" />')
         self.assertEqual(['s', 's/b'], [
             declaration.title for declaration in
-            gocept.filestore.declaration.declarations()])
+            gocept.filestore.server.declaration.declarations()])

@@ -1,0 +1,114 @@
+import contextlib
+import gocept.filestore.batch.deed
+import gocept.filestore.interfaces
+import logging
+
+
+logger = logging.getLogger(__name__)
+POLICIES = (None, 'commit', 'abort')
+NO_SUCH_INTENT = 'no such intent is in doubt'
+
+
+class Settlement:
+    """Brings to an end what the batches of dead processes have begun."""
+
+    def __init__(self, attempts, intents, in_doubt=None):
+        if in_doubt not in POLICIES:
+            raise ValueError(
+                'what is in doubt is settled by one of %s, not %r' % (
+                    ', '.join(map(repr, POLICIES)), in_doubt))
+        self._layout = attempts.layout
+        self._attempts = attempts
+        self._intents = intents
+        self._in_doubt = in_doubt
+        self._look_at = self._layout.now()
+
+    def look(self, refused):
+        """Settle what is decided, unless somebody has looked just now."""
+        if self._layout.now() < self._look_at:
+            return
+        # That it is not prepared is told by the verb that has called us.
+        with contextlib.suppress(gocept.filestore.interfaces.NotPrepared):
+            self.settle(refused)
+
+    def settle(self, refused):
+        """Settle what is decided, or what the policy of the store decides.
+
+        Tell whether there was something.
+        """
+        self._look_at = self._layout.now() + self._layout.interval
+        count = 0
+        for intent in self._intents.left(refused):
+            try:
+                count += self._settle(intent)
+            except gocept.filestore.interfaces.NotSynced:
+                raise
+            except OSError as error:
+                refused.append(error)
+        return count > 0
+
+    def _settle(self, intent):
+        """Settle an intent; tell whether it has come to its end."""
+        is_settled = self._decided(intent)
+        if is_settled:
+            logger.warning('%r of %r: what a dead process has left is %s',
+                           intent.filename, self._layout.path,
+                           'committed' if intent.is_committed else 'aborted')
+        return is_settled
+
+    def _decided(self, intent):
+        if intent.is_committed:
+            return self._roll_forward(intent)
+        if not intent.two_phase or self._in_doubt == 'abort':
+            return self._abort(intent)
+        return self._in_doubt == 'commit' and self._commit(intent)
+
+    def decide(self, commit, filenames):
+        """Settle what is in doubt; return the names of the intents."""
+        if isinstance(filenames, str):
+            raise TypeError('intents are a sequence of names, not a string')
+        wanted = None if filenames is None else set(filenames)
+        settled, refused, unknown = [], [], set(wanted or ())
+        for intent in self._intents.left(refused):
+            if not intent.is_in_doubt or (
+                    wanted is not None and intent.filename not in wanted):
+                continue
+            unknown.discard(intent.filename)
+            try:
+                (self._commit if commit else self._abort)(intent)
+            except OSError as error:
+                refused.append(error)
+            else:
+                settled.append(intent.filename)
+        refused += [gocept.filestore.interfaces.NoSuchFile(
+            name, self._layout.path, NO_SUCH_INTENT)
+            for name in sorted(unknown)]
+        if refused:
+            raise refused[0]
+        return settled
+
+    def _commit(self, intent):
+        for deed in intent.deeds:
+            if not deed.is_possible(self._layout):
+                raise gocept.filestore.interfaces.NoSuchFile(
+                    deed.filename, self._layout.path,
+                    'it has gone, so %r can not be committed' % (
+                        intent.filename))
+        intent.mark()
+        return self._roll_forward(intent)
+
+    def _roll_forward(self, intent):
+        is_done = intent.carry_out(self._attempts)
+        if not is_done:
+            self._look_at = self._layout.now()  # nobody is to overtake it
+        return is_done
+
+    def _abort(self, intent):
+        """Remove the drafts; what was claimed is taken over by a claim."""
+        intent.remove()
+        tmp = self._layout['tmp']
+        for deed in intent.deeds:
+            if isinstance(deed, gocept.filestore.batch.deed.Publish) and (
+                    tmp.has_file(deed.draft)):
+                tmp.remove(deed.draft)
+        return True

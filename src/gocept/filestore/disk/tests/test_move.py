@@ -1,0 +1,381 @@
+import errno
+import fcntl
+import gocept.filestore.disk.move
+import gocept.filestore.tests.case
+import os
+import unittest.mock
+import zope.testing.wait
+
+
+class MoveCase(gocept.filestore.tests.case.Case):
+    """Two open directories, and a file in the first."""
+
+    def setUp(self):
+        super().setUp()
+        self.source = self.open('tmp')
+        self.target = self.open('new')
+        self.put('tmp', 'a', 'ours')
+
+    def open(self, space):
+        descriptor = os.open(self.path / space, os.O_RDONLY)
+        self.addCleanup(os.close, descriptor)
+        return descriptor
+
+    def call(self, function, *args, **kw):
+        return function(self.source, 'a', self.target, 'b', *args, **kw)
+
+
+class NoReplace:
+    """What holds for the move, whichever way the file system has."""
+
+    def test_moves(self):
+        inode = os.stat(self.path / 'tmp' / 'a').st_ino
+        self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
+        self.assertEqual(inode, os.stat(self.path / 'new' / 'b').st_ino)
+        self.assertEqual(1, os.stat(self.path / 'new' / 'b').st_nlink)
+
+    def test_never_replaces(self):
+        self.put('new', 'b', 'theirs')
+        with self.assertRaises(FileExistsError):
+            self.move()
+        self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
+        self.assertEqual('theirs', self.read('new', 'b'))
+
+    def test_never_replaces_a_dangling_link(self):
+        os.symlink('nowhere', self.path / 'new' / 'b')
+        with self.assertRaises(FileExistsError):
+            self.move()
+        self.assertEqual('nowhere', os.readlink(self.path / 'new' / 'b'))
+
+    def test_never_replaces_a_directory(self):
+        (self.path / 'new' / 'b').mkdir()
+        with self.assertRaises(FileExistsError):
+            self.move()
+
+    def test_twins_stay(self):
+        os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'b')
+        with self.assertRaises(FileExistsError):
+            self.move()
+        self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
+
+    def test_not_there(self):
+        os.remove(self.path / 'tmp' / 'a')
+        with self.assertRaises(FileNotFoundError):
+            self.move()
+        self.assertEqual({}, self.tree())
+
+    def test_does_not_follow_a_link(self):
+        outside = self.directory / 'outside'
+        outside.write_text('outside')
+        os.remove(self.path / 'tmp' / 'a')
+        os.symlink(outside, self.path / 'tmp' / 'a')
+        self.move()
+        self.assertEqual(str(outside), os.readlink(self.path / 'new' / 'b'))
+        self.assertEqual(1, os.stat(outside).st_nlink)
+
+
+class ByKernel(NoReplace, MoveCase):
+
+    def move(self):
+        self.call(gocept.filestore.disk.move.move)
+
+
+class ByLink(NoReplace, MoveCase):
+
+    def move(self):
+        self.call(gocept.filestore.disk.move.by_link)
+
+
+class ByLinkNotDurable(NoReplace, MoveCase):
+
+    def move(self):
+        self.call(gocept.filestore.disk.move.by_link, False)
+
+
+class Answers(MoveCase):
+
+    def answer(self, *numbers):
+        """Let the file system answer like this, and then as it does."""
+        answers = [gocept.filestore.tests.case.answering(number)
+                   for number in reversed(numbers)]
+
+        def rename(*args):
+            return (answers.pop() if answers
+                    else gocept.filestore.disk.move.renameat2)(*args)
+
+        return self.call(gocept.filestore.disk.move.noreplace, rename=rename)
+
+    def test_the_kernel_of_this_machine_can_do_it(self):
+        # Else the tests above would all test the same thing.
+        result = gocept.filestore.disk.move.renameat2(
+            self.source, b'a', self.target, b'b', 1)
+        self.assertEqual(0, result)
+
+    def test_number_of_an_error(self):
+        for number in (errno.EINVAL, errno.ENOSYS, errno.EIO, errno.EXDEV):
+            self.assertEqual(number, self.answer(number))
+            self.assertEqual({'tmp': ['a']}, self.tree())
+
+    def test_missing(self):
+        self.assertEqual(errno.ENOSYS, self.call(
+            gocept.filestore.disk.move.noreplace,
+            rename=gocept.filestore.disk.move.missing))
+        self.assertIn(errno.ENOSYS, gocept.filestore.disk.move.UNSUPPORTED)
+
+    def test_a_call_that_a_signal_has_interrupted_is_repeated(self):
+        # PEP 475 promises it for the functions of `os`. FUSE file systems
+        # give EINTR, for example to a worker that gets a SIGTERM.
+        self.assertEqual(0, self.answer(errno.EINTR, errno.EINTR))
+        self.assertEqual({'new': ['b']}, self.tree())
+
+    def test_any_other_error_is_raised_and_nothing_changes(self):
+        other = os.open('/proc/self', os.O_RDONLY)
+        self.addCleanup(os.close, other)
+        with self.assertRaises(OSError) as raised:
+            gocept.filestore.disk.move.move(self.source, 'a', other, 'a')
+        self.assertEqual('a', raised.exception.filename)
+        self.assertEqual(errno.EXDEV, raised.exception.errno)
+        self.assertEqual({'tmp': ['a']}, self.tree())
+
+    def test_looking_for_a_file_may_fail(self):
+        status = os.stat(self.path / 'tmp' / 'a')
+        with self.assertRaises(OSError) as raised:
+            gocept.filestore.disk.move.is_at(self.source, 'x' * 256, status)
+        self.assertEqual(errno.ENAMETOOLONG, raised.exception.errno)
+
+    def test_file_that_was_replaced_is_not_linked(self):
+        status = os.stat(self.path / 'tmp' / 'a')
+        os.rename(self.put('tmp', 'c', 'newer'), self.path / 'tmp' / 'a')
+        with self.assertRaises(FileNotFoundError):
+            self.call(gocept.filestore.disk.move.by_link, status=status)
+        self.assertEqual({'tmp': ['a']}, self.tree())
+
+    def test_what_may_not_be_removed_is_not_linked(self):
+        # The lock is ours, so the new name can go again.
+        (self.path / 'new').chmod(0o777)
+        (self.path / 'tmp').chmod(0o755 if os.getuid() == 0 else 0o555)
+        (self.path / 'tmp' / 'a').chmod(0o666)
+        status = os.stat(self.path / 'tmp' / 'a')
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            self.call(gocept.filestore.disk.move.by_link, status=status)
+        self.assertEqual({'tmp': ['a']}, self.tree())
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            self.call(gocept.filestore.disk.move.by_link)
+        self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
+
+    def test_name_that_is_no_unicode(self):
+        name = os.fsdecode(b'\xff\xfe')
+        gocept.filestore.disk.move.move(self.source, 'a', self.target, name)
+        self.assertEqual([b'\xff\xfe'], os.listdir(
+            os.fsencode(self.path / 'new')))
+
+    def test_removed_by_somebody_between_link_and_unlink(self):
+        # It has moved all the same. How often the child is fast enough is
+        # its own affair, but once is needed.
+        child = self.child()
+        child.run(REMOVER)
+        won, number = 0, 0
+        while not won and number < 2000:
+            number += 1
+            self.put('tmp', 'a')
+            child.send('answer = remove(%r)' % str(number))
+            gocept.filestore.disk.move.by_link(
+                self.source, 'a', self.target, str(number))
+            won += child.answer()
+            self.assertIn(str(number), os.listdir(self.target))
+        self.assertGreater(won, 0)
+
+
+REMOVER = """
+import os
+tmp, new = (os.path.join(store.path, space, '') for space in ('tmp', 'new'))
+
+def remove(name):
+    while not os.path.exists(new + name):
+        pass
+    try:
+        os.remove(tmp + 'a')
+    except FileNotFoundError:
+        return 0
+    return 1
+"""
+
+
+class Replace(MoveCase):
+
+    def move(self):
+        self.call(gocept.filestore.disk.move.replace)
+
+    def test_moves(self):
+        self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+
+    def test_replaces(self):
+        self.put('new', 'b', 'theirs')
+        self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
+
+    def test_not_there(self):
+        os.remove(self.path / 'tmp' / 'a')
+        with self.assertRaises(FileNotFoundError):
+            self.move()
+
+    def test_twins_become_one(self):
+        os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'b')
+        self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
+
+    def test_second_name_elsewhere_stays(self):
+        os.link(self.path / 'tmp' / 'a', self.directory / 'elsewhere')
+        self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', (self.directory / 'elsewhere').read_text())
+
+    def test_second_name_elsewhere_and_another_file_in_the_way(self):
+        os.link(self.path / 'tmp' / 'a', self.directory / 'elsewhere')
+        self.put('new', 'b', 'theirs')
+        self.move()
+        self.assertEqual('ours', self.read('new', 'b'))
+
+    def test_twin_stays_while_somebody_else_has_the_lock(self):
+        # Both would remove what they take for the second name.
+        os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'b')
+        with open(self.path / 'tmp' / 'a') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.move()
+            self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
+            self.call(gocept.filestore.disk.move.replace, is_locked=True)
+        self.assertEqual({'new': ['b']}, self.tree())
+
+    def test_last_name_is_not_removed(self):
+        # Somebody was faster, after we have seen two names.
+        os.link(self.path / 'tmp' / 'a', self.path / 'new' / 'b')
+        status = os.stat(self.path / 'tmp' / 'a')
+        os.remove(self.path / 'tmp' / 'a')
+        self.call(gocept.filestore.disk.move.remove_twin, status)
+        self.assertEqual({'new': ['b']}, self.tree())
+
+    def test_onto_itself_keeps_a_file_with_a_second_name(self):
+        os.link(self.path / 'tmp' / 'a', self.directory / 'elsewhere')
+        gocept.filestore.disk.move.replace(self.source, 'a', self.source, 'a')
+        self.assertEqual({'tmp': ['a']}, self.tree())
+
+
+class Replaced(MoveCase):
+
+    def test_said_to_exist_although_it_is_replaced(self):
+        # GlusterFS, of rename(2).
+        self.put('new', 'b', 'theirs')
+        with unittest.mock.patch('gocept.filestore.disk.move.replace',
+                                 side_effect=FileExistsError):
+            self.assertFalse(self.call(
+                gocept.filestore.disk.move.move_or_replace, False))
+        self.assertTrue(self.call(
+            gocept.filestore.disk.move.move_or_replace, False))
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
+
+
+class Refresh(MoveCase):
+
+    def test_changes_nothing(self):
+        for name in 'ab':
+            gocept.filestore.disk.move.refresh(self.source, name)
+        self.assertEqual({'tmp': ['a']}, self.tree())
+
+
+class Unsupported(gocept.filestore.tests.case.Case):
+    """A file system that can not rename without replacing, like GlusterFS."""
+
+    def setUp(self):
+        super().setUp()
+        self.put('new', 'a', 'older')
+        self.publisher = self.child()
+        self.publisher.run(
+            'import gocept.filestore.tests.test_race as race\n'
+            'race.VARIANTS["by_link"]()')
+
+    def publish(self, name='a'):
+        self.publisher.send(
+            'with store.publish(%r, replace=True) as file:\n'
+            '    file.write("newer")' % name)
+
+    def test_publishing(self):
+        for name in 'ab':
+            self.publish(name)
+            self.publisher.answer()
+            self.assertEqual('newer', self.read('new', name))
+        self.assertEqual({'new': ['a', 'b']}, self.tree())
+
+    def test_publishing_waits_until_the_older_one_is_taken(self):
+        with open(self.path / 'new' / 'a') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.publish()
+            zope.testing.wait.Wait(timeout=10, wait=.001)(
+                lambda: self.store.list('tmp'))
+            self.assertEqual('older', self.read('new', 'a'))
+            os.rename(self.path / 'new' / 'a', self.path / 'cur' / 'a')
+        self.publisher.answer()
+        self.assertEqual('newer', self.read('new', 'a'))
+        self.assertEqual('older', self.read('cur', 'a'))
+
+    def test_publishing_does_not_wait_for_ever(self):
+        with open(self.path / 'new' / 'a') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.put('tmp', 'draft')
+            self.assertEqual('FileExistsError', self.publisher.run(IMPATIENT))
+        self.assertEqual('older', self.read('new', 'a'))
+        self.assertEqual({'new': ['a'], 'tmp': ['draft']}, self.tree())
+
+    def test_publishing_says_what_it_has_waited_for(self):
+        with open(self.path / 'new' / 'a') as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertEqual(
+                'NameTaken', self.publisher.run(IMPATIENT_PUBLISHER))
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_file_that_has_gone_is_not_replaced(self):
+        tmp, new = (os.open(self.path / name, os.O_RDONLY)
+                    for name in ('tmp', 'new'))
+        self.put('tmp', 'draft')
+        with open(self.path / 'new' / 'a') as file:
+            os.rename(self.put('tmp', 'b', 'newer'), self.path / 'new' / 'a')
+            self.assertFalse(gocept.filestore.disk.move.replace_open(
+                file.fileno(), tmp, 'draft', new, 'a'))
+        os.remove(self.path / 'new' / 'a')
+        self.assertFalse(gocept.filestore.disk.move.replace_locked(
+            tmp, 'draft', new, 'a'))
+        os.close(tmp)
+        os.close(new)
+        self.assertEqual({'tmp': ['draft']}, self.tree())
+
+    def test_moving(self):
+        self.publisher.run('store.move("a", "new", "cur", replace=False)')
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+
+IMPATIENT_PUBLISHER = """
+import gocept.filestore.disk.move
+gocept.filestore.disk.move.replace_unlocked.__defaults__ = (
+    False, lambda seconds: None)
+try:
+    with store.publish('a', replace=True) as file:
+        file.write('newer')
+except OSError as error:
+    answer = type(error).__name__
+"""
+
+IMPATIENT = """
+import gocept.filestore.disk.move, os
+tmp, new = (os.open(os.path.join(store.path, name), os.O_RDONLY)
+            for name in ('tmp', 'new'))
+try:
+    gocept.filestore.disk.move.replace_unlocked(
+        tmp, 'draft', new, 'a', False, sleep=lambda seconds: None)
+except OSError as error:
+    answer = type(error).__name__
+"""

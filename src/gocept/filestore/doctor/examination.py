@@ -1,0 +1,148 @@
+"""One look at a store, subject by subject."""
+import gocept.filestore.doctor.access
+import gocept.filestore.doctor.content
+import gocept.filestore.doctor.disk
+import gocept.filestore.doctor.finding
+import gocept.filestore.doctor.intent
+import gocept.filestore.doctor.lock
+import gocept.filestore.doctor.mode
+import gocept.filestore.doctor.move
+import gocept.filestore.doctor.space
+import itertools
+import os
+import time
+
+
+def examine(path, clock=time.time, sleep=time.sleep):
+    """Look at a store, and yield an `IFinding` for each thing looked at.
+
+    The subjects are, in this order: spaces, access, device, link, move,
+    flock, fsync, lease, notification, modes, intents, content. Each comes at
+    least once; but if there is a problem with the spaces, nothing else is
+    looked at, and where we may not write, nothing is tried.
+
+    The store may be in use meanwhile. No file of the store is changed. What
+    has to be tried is tried in the spaces themselves, with files whose names
+    begin with a dot, so that nobody takes them. They are removed, also after
+    an error. If the process dies some may stay, for the next examination to
+    find.
+
+    `clock` returns seconds since the epoch, `sleep` waits for seconds. Raises
+    `ValueError` for an empty path. An `OSError` becomes a finding.
+
+    """
+    path = os.fspath(path)
+    if not path:
+        raise ValueError('the path of a file store can not be empty')
+    if path[0] == '-':
+        path = os.path.join(os.curdir, path)  # no option, in a remedy
+    return Examination(path, clock, sleep).findings()
+
+
+class Examination:
+    """One look at a store; each subject is a method that yields findings."""
+
+    def __init__(self, path, clock, sleep):
+        self._path = path
+        self._sleep = sleep
+        self._spaces = gocept.filestore.doctor.space.Spaces(path, clock)
+        self._usable = []
+        self._together = []
+        self._way = None
+
+    def findings(self):
+        found = list(self._each(self.spaces))
+        yield from found
+        if any(finding.remedy for finding in found):
+            return
+        yield from self._each(self.access)
+        if len(self._usable) > 1:
+            yield from self._each(self.device)
+        if len(self._together) > 1:
+            yield from self._each(
+                self.link, self.move, self.flock, self.fsync, self.lease,
+                self.notification)
+        if self._spaces.found:
+            yield from self._each(self.modes, self.intents, self.content)
+
+    def _each(self, *looks):
+        for look in looks:
+            try:
+                yield from look()
+            except OSError as error:
+                yield gocept.filestore.doctor.access.unknown(
+                    look.__name__, self._path, error)
+
+    def spaces(self):
+        names = ', '.join(space.name for space in self._spaces.found)
+        return or_ok('spaces', self._spaces.findings(), '%r has %s' % (
+            self._path, names))
+
+    def access(self):
+        """Look where we can work; without that there is little to see."""
+        errors = self._spaces.refused()
+        for space in self._spaces.in_use():
+            error = gocept.filestore.doctor.access.find_error(space)
+            if error:
+                errors.append((space.path, error))
+            else:
+                self._usable.append(space)
+        return or_ok('access', itertools.starmap(
+            gocept.filestore.doctor.access.refused, errors),
+            '%r can read and write in all of them' % (
+                gocept.filestore.doctor.mode.user(os.geteuid())))
+
+    def device(self):
+        self._together, others = gocept.filestore.doctor.move.divide(
+            self._usable)
+        return or_ok(
+            'device', gocept.filestore.doctor.move.device(
+                self._together, others), 'files can be moved between them')
+
+    def link(self):
+        yield gocept.filestore.doctor.move.link(*self._together[:2])
+
+    def move(self):
+        self._way = gocept.filestore.doctor.move.safe_way(self._together)
+        yield gocept.filestore.doctor.move.move(self._way)
+
+    def flock(self):
+        yield gocept.filestore.doctor.lock.flock(
+            *self._together[:2],
+            has_links=self._way == gocept.filestore.doctor.move.LINK)
+
+    def fsync(self):
+        return or_ok(
+            'fsync', gocept.filestore.doctor.disk.fsync(self._usable),
+            'files and directories can be brought to the disk')
+
+    def lease(self):
+        yield gocept.filestore.doctor.disk.lease(self._together[1])
+
+    def notification(self):
+        yield gocept.filestore.doctor.disk.notification(*self._together[:2])
+
+    def modes(self):
+        spaces = self._spaces.found
+        return or_ok(
+            'modes', gocept.filestore.doctor.mode.modes(spaces),
+            'all spaces are %s' % str(
+                gocept.filestore.doctor.mode.Rights.of(spaces[0])))
+
+    def intents(self):
+        return or_ok(
+            'intents', gocept.filestore.doctor.intent.intents(
+                self._path, self._spaces),
+            'no transaction was left behind')
+
+    def content(self):
+        return or_ok(
+            'content', gocept.filestore.doctor.content.content(
+                self._path, self._spaces, self._sleep),
+            'everything in %r belongs there' % self._path)
+
+
+def or_ok(subject, findings, sentence):
+    """Return findings, or that everything is as it should be."""
+    return list(findings) or [
+        gocept.filestore.doctor.finding.ok(subject, sentence)]

@@ -1,0 +1,77 @@
+"""What a look has shown, and how it is put into words."""
+import gocept.filestore.interfaces
+import os
+import shlex
+
+
+OK, NOTE, PROBLEM = 'ok', 'note', 'problem'
+UNITS = (('d', 86400), ('h', 3600), ('m', 60), ('s', 1))
+
+
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IFinding)
+class Finding:
+    """What a look at one thing has shown."""
+
+    def __init__(self, subject, verdict, sentence, remedy=None):
+        self.subject = subject
+        self.verdict = verdict
+        self.sentence = sentence
+        self.remedy = remedy
+
+
+def ok(subject, sentence):
+    return Finding(subject, OK, sentence)
+
+
+def note(subject, sentence, remedy):
+    return Finding(subject, NOTE, sentence, remedy)
+
+
+def problem(subject, sentence, remedy):
+    return Finding(subject, PROBLEM, sentence, remedy)
+
+
+def reason(error):
+    """Return what an `OSError` says, without its number."""
+    return error.strerror or str(error)
+
+
+def command(*words):
+    """Return a line for the shell, in which no name shows as it is not."""
+    return ' '.join(map(quoted, words))
+
+
+def commands(commands):
+    """Return a line that runs one command after the other."""
+    return ' && '.join(command(*words) for words in commands)
+
+
+def quoted(word):
+    """Quote a word; a control character as ls(1) and bash(1) write it."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'%s'" % ''.join(map(escaped, os.fsencode(word)))
+
+
+def escaped(byte):
+    plain = 32 <= byte < 127 and byte not in b"'\\"
+    return chr(byte) if plain else '\\%03o' % byte
+
+
+def beside(store):
+    """Return the directory in which a store lies."""
+    if os.path.basename(store) in ('', os.curdir, os.pardir):
+        return os.path.join(store, os.pardir)
+    return os.path.dirname(store) or os.curdir
+
+
+def duration(seconds):
+    """Return a time as people say it, like 3d 4h, or None."""
+    if seconds is None:
+        return None
+    parts, seconds = [], int(seconds)
+    for unit, size in UNITS:
+        count, seconds = divmod(seconds, size)
+        parts.append('%s%s' % (count, unit) if count else '')
+    return ' '.join(list(filter(None, parts))[:2]) or '0s'

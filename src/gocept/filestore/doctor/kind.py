@@ -1,0 +1,141 @@
+"""The kinds of things that do not belong into a store, and remedies."""
+import collections
+import gocept.filestore.disk.draft
+import gocept.filestore.doctor.finding
+import gocept.filestore.doctor.mode
+import os
+
+
+# `actions` are commands that take paths. Those of many files are found by
+# `tests`, as of find(1), if these can tell. Or `line` is the whole remedy.
+Kind = collections.namedtuple(
+    'Kind', 'verdict one many why actions tests line',
+    defaults=((), (), None))
+
+NOTE = gocept.filestore.doctor.finding.NOTE
+PROBLEM = gocept.filestore.doctor.finding.PROBLEM
+REMOVE = (['rm'],)
+TAKE_AWAY = (['mv', '-n', '-t'],)  # and a directory
+HOURS = gocept.filestore.disk.draft.ABANDONED // 3600
+
+# In the order in which they are told of one space.
+KINDS = {
+    'unknown': Kind(
+        NOTE, 'thing', 'things', 'not a space', TAKE_AWAY),
+    'link': Kind(
+        PROBLEM, 'symbolic link', 'symbolic links', 'never followed',
+        REMOVE, ('-type', 'l')),
+    'directory': Kind(
+        PROBLEM, 'directory', 'directories', 'never looked into',
+        TAKE_AWAY, ('-type', 'd')),
+    'special': Kind(
+        PROBLEM, 'pipe, socket or device', 'pipes, sockets or devices',
+        'never opened', REMOVE,
+        ('!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l')),
+    'dot': Kind(
+        NOTE, 'dot file', 'dot files', 'never taken, %d hours old' % HOURS,
+        REMOVE, ('-type', 'f', '-name', '.*', '-cmin', '+%d' % (HOURS * 60))),
+    'probe': Kind(
+        NOTE, 'file', 'files', 'left by a doctor that was killed', REMOVE),
+    'draft': Kind(
+        NOTE, 'draft', 'drafts', 'written by nobody for %d hours' % HOURS),
+    'closed': Kind(
+        PROBLEM, 'file', 'files', 'not to be read'),
+    'spoilt': Kind(
+        NOTE, 'attempts file', 'attempts files',
+        'with lines that are no events', TAKE_AWAY),
+    'unreadable': Kind(
+        PROBLEM, 'intent', 'intents',
+        'and nobody knows what is to be done', TAKE_AWAY),
+    'alone': Kind(
+        NOTE, 'attempts file', 'attempts files', 'whose file is nowhere',
+        REMOVE),
+    'cut': Kind(
+        PROBLEM, 'second name', 'second names',
+        'left by a move that was cut off', REMOVE),
+    'settled': Kind(
+        NOTE, 'second name', 'second names',
+        'left by a move that was cut off',
+        line='none is needed, the next claim removes it')}
+
+
+def kind(name, space, store):
+    """Return the kind of this name, as it is of one space."""
+    found = KINDS[name]
+    if found.actions is TAKE_AWAY:
+        return found._replace(actions=([
+            *TAKE_AWAY[0], gocept.filestore.doctor.finding.beside(store)],))
+    if name == 'draft':
+        return found._replace(line=gocept.filestore.doctor.finding.command(
+            'filestore', 'clean', store, 'tmp'))
+    return closed(found, space) if name == 'closed' else found
+
+
+def closed(kind, space):
+    """Say who may not read files of a space, and what lets them in."""
+    rights = gocept.filestore.doctor.mode.Rights.of(space)
+    who = gocept.filestore.doctor.mode.user(os.geteuid() or rights.owner)
+    if rights.is_shared:
+        group = gocept.filestore.doctor.mode.group(rights.group)
+        actions = (['chgrp', group], ['chmod', 'g+rw'])
+        tests = ('!', '-group', group, '-o', '!', '-perm', '-g+r')
+    else:
+        owner = gocept.filestore.doctor.mode.user(rights.owner)
+        actions = (['chown', owner], ['chmod', 'u+rw'])
+        tests = ('!', '-user', owner, '-o', '!', '-perm', '-u+r')
+    return kind._replace(
+        why='not to be read by %r' % who, actions=actions,
+        tests=('-type', 'f', '-links', '1', '(', *tests, ')'))
+
+
+class Pile:
+    """What is of one kind in one directory: its number, and the first names.
+
+    It takes no more room when there are many.
+    """
+
+    shown = 3
+
+    def __init__(self, kind, directory, store):
+        self._kind = kind
+        self._directory = directory
+        self._store = store
+        self._count = 0
+        self._names = []
+
+    def add(self, name):
+        self._count += 1
+        self._names = sorted([*self._names, name])[:self.shown]
+
+    def finding(self):
+        kind = self._kind
+        return gocept.filestore.doctor.finding.Finding(
+            'content', kind.verdict, '%s %s in %r, %s: %s' % (
+                self._count, kind.one if self._count == 1 else kind.many,
+                self._directory, kind.why, self._described()), self._remedy())
+
+    @property
+    def _more(self):
+        return self._count - len(self._names)
+
+    def _described(self):
+        names = ', '.join(map(repr, self._names))
+        return '%s and %s more' % (names, self._more) if self._more else names
+
+    def _remedy(self):
+        if self._kind.line:
+            return self._kind.line
+        if self._more and self._kind.tests:
+            return self._with_find()
+        paths = [os.path.join(self._directory, name) for name in self._names]
+        commands = [[*action, *paths] for action in self._kind.actions]
+        if self._more:
+            commands.append(['filestore', 'doctor', self._store])
+        return gocept.filestore.doctor.finding.commands(commands)
+
+    def _with_find(self):
+        words = ['find', self._directory, '-mindepth', '1', '-maxdepth', '1',
+                 *self._kind.tests]
+        for action in self._kind.actions:
+            words += ['-exec', *action, '{}', '+']
+        return gocept.filestore.doctor.finding.command(*words)

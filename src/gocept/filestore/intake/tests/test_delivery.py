@@ -1,0 +1,183 @@
+import gocept.filestore.intake.delivery
+import gocept.filestore.intake.intake
+import gocept.filestore.intake.tests.test_intake
+import gocept.filestore.interfaces
+import gocept.filestore.tests.case
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+
+class Access(gocept.filestore.intake.tests.test_intake.IntakeCase):
+
+    def test_keeps_its_mode(self):
+        self.drop('a').chmod(0o604)
+        self.take()
+        self.assertMode(0o604, self.path / 'new' / 'a')
+
+    def test_gets_the_mode_of_the_store(self):
+        self.drop('a').chmod(0o604)
+        self.drop('b').chmod(0o660)
+        self.store = self.open_store(file_mode=0o660)
+        self.take()
+        self.assertMode(0o660, self.path / 'new' / 'a')
+        self.assertMode(0o660, self.path / 'new' / 'b')
+
+
+class Sync(gocept.filestore.intake.tests.test_intake.IntakeCase):
+
+    def test_is_not_tried_again(self):
+        # What is no file can not be synced.
+        delivery = gocept.filestore.intake.delivery.Delivery(
+            self.open_store(durable=True)._layout, None)
+        reader, writer = os.pipe()
+        os.close(writer)
+        with open(reader) as pipe:
+            with self.assertRaises(gocept.filestore.interfaces.NotSynced):
+                delivery._sync('a', pipe)
+            with self.assertRaises(OSError) as raised:
+                delivery._sync('a', pipe)
+        self.assertNotIsInstance(
+            raised.exception, gocept.filestore.interfaces.NotSynced)
+
+
+@gocept.filestore.intake.tests.test_intake.needs_second_device
+class AnotherDevice(gocept.filestore.intake.tests.test_intake.IntakeCase):
+
+    def setUp(self):
+        super().setUp()
+        self.folder.rmdir()
+        memory = gocept.filestore.intake.tests.test_intake.MEMORY
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=memory))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def test_copies(self):
+        self.drop('a', 'content' * 1000).chmod(0o640)
+        self.assertEqual(['a'], self.take())
+        self.assertEqual('content' * 1000, self.read('new', 'a'))
+        self.assertMode(0o640, self.path / 'new' / 'a')
+        self.assertEqual({'new': ['a']}, self.tree())
+        self.assertEqual([], self.hidden() + self.outside())
+
+    def test_mode_of_the_store(self):
+        self.drop('a').chmod(0o600)
+        self.store = self.open_store(file_mode=0o664)
+        self.take()
+        self.assertMode(0o664, self.path / 'new' / 'a')
+
+    def test_never_replaces(self):
+        self.put('new', 'a', 'older')
+        self.drop('a')
+        intake = self.intake()
+        self.assertWaiting(intake, a=gocept.filestore.intake.intake.TAKEN)
+        self.assertEqual(
+            ({'new': ['a']}, ['a']), (self.tree(), self.hidden()))
+        self.assertEqual('older', self.read('new', 'a'))
+
+    def test_writer(self):
+        writer = self.writer()
+        intake = self.intake()
+        self.assertWaiting(intake, a=gocept.filestore.intake.intake.WRITTEN)
+        writer.run('file.write("end")\nfile.close()')
+        self.assertTaken(['a'], intake)
+        self.assertEqual('begin\nend', self.read('new', 'a'))
+
+    def test_durable(self):
+        self.store = self.open_store(durable=True)
+        self.drop('a')
+        self.assertEqual(['a'], self.take())
+
+    @unittest.skipUnless(
+        gocept.filestore.tests.case.can_mount(),
+        'no file system can be mounted')
+    def test_full_disk(self):
+        self.put_store_on_a_small_disk()
+        self.drop('a', 'x' * 200000)
+        self.drop('b')
+        intake = self.intake()
+        self.assertTaken(['b'], intake)
+        self.assertIn('No space left', str(intake.refused['a']))
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual(['a'], self.hidden())
+
+    def put_store_on_a_small_disk(self):
+        shutil.rmtree(self.path)
+        self.path.mkdir()
+        subprocess.check_call(
+            ['mount', '-t', 'tmpfs', '-o', 'size=100k', 'tmpfs', self.path])
+        self.addCleanup(subprocess.check_call, ['umount', '-l', self.path])
+        self.store = self.open_store()
+        self.store.prepare()
+
+
+class Durable(gocept.filestore.intake.tests.test_intake.IntakeCase):
+
+    options = {'durable': True}
+
+    def test_take(self):
+        self.drop('a')
+        self.assertEqual(['a'], self.take())
+        self.assertEqual({'new': ['a']}, self.tree())
+
+
+class Twins(gocept.filestore.intake.tests.test_intake.IntakeCase):
+    """A process has died between the two steps of a move by link."""
+
+    def twins(self, space):
+        path = self.put(space, 'a')
+        intake = self.intake()
+        intake.take()
+        os.link(path, self.folder / '.filestore' / 'a')
+        return intake
+
+    def test_wherever_it_is_meanwhile(self):
+        for space in ('new', 'work', 'cur', 'failed'):
+            intake = self.twins(space)
+            self.assertTaken([], intake)
+            self.assertEqual(({}, {}), (intake.waiting, intake.refused))
+            self.assertEqual([], self.hidden())
+            self.assertEqual({space: ['a']}, self.tree())
+            shutil.rmtree(self.path)
+            self.store.prepare()
+
+
+class ByLink(gocept.filestore.intake.tests.test_intake.IntakeCase):
+    """The file system can not rename without replacing."""
+
+    def setUp(self):
+        super().setUp()
+        self.other = self.child()
+        self.other.run('import gocept.filestore.tests.test_race as race\n'
+                       'race.by_link()\n'
+                       'intake = store.intake(%r, 0)' % str(self.folder))
+
+    def take(self):
+        return self.other.run('answer = intake.take(), intake.waiting')
+
+    def test_moves_into_new(self):
+        self.drop('a')
+        self.assertEqual((['a'], {}), self.take())
+        self.assertEqual({'new': ['a']}, self.tree())
+        self.assertEqual([], self.outside() + self.hidden())
+
+    def test_newer_one_of_its_name_waits_in_the_folder(self):
+        self.put('new', 'a', 'older')
+        self.drop('a')
+        waiting = {'a': gocept.filestore.intake.intake.TAKEN}
+        self.assertEqual(([], waiting), self.take())
+        self.drop('a', 'newer')
+        self.assertEqual(([], waiting), self.take())
+        self.assertEqual((['a'], ['a']), (self.hidden(), self.outside()))
+        self.assertEqual('older', self.read('new', 'a'))
+
+    def test_gone_before_it_is_renamed(self):
+        self.take()
+        self.assertEqual('NoSuchFile', self.other.run(
+            'import gocept.filestore.interfaces\n'
+            'try:\n'
+            '    intake._folder._rename("a")\n'
+            'except gocept.filestore.interfaces.NoSuchFile as error:\n'
+            '    answer = type(error).__name__'))

@@ -1,0 +1,30 @@
+"""Keeps from being claimed what somebody is still writing into `new`."""
+import gocept.filestore.disk.writing
+import warnings
+
+
+NO_LEASES = ('the file system of %r can not tell who is writing a file: a '
+             'file in %r is taken as soon as it has been quiet')
+
+
+class Guard:
+    """Keeps files from being claimed that somebody is still writing."""
+
+    def __init__(self, seconds, now):
+        self._quiet = gocept.filestore.disk.writing.Quiet(seconds, now)
+
+    def keep(self, filenames):
+        """Forget all other files."""
+        self._quiet.keep(filenames)
+
+    def is_whole(self, space, filename, held):
+        """Tell whether a file was quiet, and is not being written."""
+        return (self._quiet.has_passed(filename, held.status)
+                and not self.is_written(space, held))
+
+    def is_written(self, space, held):
+        written = gocept.filestore.disk.writing.is_written(held.descriptor)
+        if written is None:
+            warnings.warn(NO_LEASES % (space.store, space.name),
+                          RuntimeWarning)
+        return bool(written)

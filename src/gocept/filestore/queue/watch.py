@@ -1,0 +1,98 @@
+"""Waits for files to claim."""
+import gocept.filestore.disk.inotify
+import gocept.filestore.interfaces
+import logging
+import math
+import os
+import select
+import time
+
+
+logger = logging.getLogger(__name__)
+SHARE = 0.02  # of the time, at most, is spent with looking in vain
+LONGEST = 10  # seconds between two looks, unless somebody wants it longer
+
+
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IWatch)
+class Watch:
+    """Waits for files to claim; whatever wakes it, a listing decides."""
+
+    is_stopped = False
+    notifies = None
+
+    def __init__(self, claim, layout, poll, now=time.monotonic):
+        if not 0 < poll < math.inf:
+            raise ValueError(
+                'the time between two looks is a number of seconds above 0, '
+                'not %r' % (poll,))
+        self._claim = claim
+        self._layout = layout
+        self._poll = poll
+        self._now = now
+        self._new = self._notifier = None
+        self._reader, self._writer = os.pipe()
+        os.set_blocking(self._writer, False)
+
+    def __del__(self, close=os.close):
+        if hasattr(self, '_writer'):
+            close(self._reader)
+            close(self._writer)
+            self._unwatch()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        while not self.is_stopped:
+            # In this order, what comes after the listing wakes us.
+            self._watch()
+            begin = self._now()
+            claim = self._claim()
+            if claim is not None:
+                return claim
+            pause = min((self._now() - begin) / SHARE, LONGEST)
+            self._wait(max(self._poll, pause))
+        raise StopIteration
+
+    def stop(self, *args):
+        self.is_stopped = True
+        try:
+            os.write(self._writer, b'.')
+        except BlockingIOError:
+            return  # it has been told often enough
+
+    def pause(self, seconds):
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        poll.poll(max(0, seconds) * 1000)
+
+    def _watch(self):
+        """Watch `new`, also if it was moved aside and made again."""
+        new = self._layout['new']
+        if new is self._new:
+            return
+        self._unwatch()
+        self._notifier, reason = gocept.filestore.disk.inotify.proven(
+            self._layout['tmp'], new)
+        self._new = new
+        self.notifies = self._notifier is not None
+        if self.notifies:
+            logger.info('woken when a file comes into %r', new.path)
+        else:
+            logger.info('looking into %r every %s seconds: %s',
+                        new.path, self._poll, reason)
+
+    def _unwatch(self):
+        if self._notifier is not None:
+            self._notifier.close()
+            self._notifier = None
+
+    def _wait(self, seconds):
+        poll = select.poll()
+        poll.register(self._reader, select.POLLIN)
+        if self._notifier is not None:
+            poll.register(self._notifier, select.POLLIN)
+        poll.poll(seconds * 1000)
+        if self._notifier is not None:
+            self._notifier.read(timeout=0)  # what came does not matter

@@ -1,0 +1,49 @@
+"""Removes a file, and what is written down about it; and no newer one."""
+import contextlib
+import gocept.filestore.disk.move
+import gocept.filestore.disk.name
+import gocept.filestore.interfaces
+import gocept.filestore.retry.failed
+
+
+def remove_aside(attempts, space, filename, held):
+    """Remove a file, and not a newer one that replaces it at this moment.
+
+    Who replaces it does not ask for its lock. So it goes aside first.
+    """
+    tmp, aside = attempts.layout['tmp'], gocept.filestore.disk.name.unique()
+    if space.name != 'tmp':
+        forget(attempts, filename, held.status.st_ino)
+    space.replace(filename, tmp, aside)
+    if not gocept.filestore.disk.move.is_at(
+            tmp.descriptor, aside, held.status):
+        bring_back(tmp, aside, space, filename)
+        return False
+    tmp.remove(aside)
+    return True
+
+
+def bring_back(tmp, aside, space, filename):
+    """Move a file back to its place; an even newer one is the older then."""
+    with contextlib.suppress(gocept.filestore.interfaces.NameTaken):
+        return tmp.move(aside, space, filename)
+    if space.name == 'failed':
+        gocept.filestore.retry.failed.number_older(space, filename)
+        return bring_back(tmp, aside, space, filename)
+    tmp.remove(aside)
+
+
+def remove(space, filename, attempts):
+    """Remove a file, and what is written down of it."""
+    status = space.stat(filename)
+    if status is not None and space.name != 'tmp':
+        forget(attempts, filename, status.st_ino)
+    space.remove(filename)
+
+
+def forget(attempts, filename, inode):
+    """Drop the reasons first: nothing would lead to them any more.
+
+    And the next file of this name may have this inode.
+    """
+    attempts.forget(attempts.name_of(filename, inode), inode)

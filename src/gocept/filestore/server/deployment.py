@@ -1,0 +1,134 @@
+import contextlib
+import gocept.filestore.interfaces
+import logging
+import os
+import zope.component.hooks
+import zope.configuration.exceptions
+import zope.configuration.xmlconfig
+
+
+def load_zcml(path):
+    """Load a ZCML file."""
+    zope.component.hooks.setHooks()
+    with in_one_line():
+        zope.configuration.xmlconfig.file(os.path.abspath(path))
+
+
+def load_zope(path):
+    """Start Zope, its database and its ZCML, by a zope.conf."""
+    import ZConfig
+    import Zope2.Startup.run
+    with in_one_line(ZConfig.ConfigurationError):
+        Zope2.Startup.run.configure_wsgi(path)
+        Zope2.startup_wsgi()
+
+
+@contextlib.contextmanager
+def in_one_line(*errors):
+    """Say in one line what is wrong, with the file and the line of it."""
+    try:
+        yield
+    except zope.configuration.xmlconfig.ZopeSAXParseException as error:
+        raise invalid(error.evalue) from error
+    except (zope.configuration.exceptions.ConfigurationError,
+            *errors) as error:
+        raise invalid(error) from error
+
+
+def invalid(error):
+    lines = filter(None, map(str.strip, str(error).splitlines()))
+    return gocept.filestore.interfaces.InvalidDeclaration(
+        None, ': '.join(lines))
+
+
+try:
+    import zc.lockfile
+    import ZConfig.datatypes
+except ImportError:  # without the extra
+    ZConfig = None
+else:
+    from_one = ZConfig.datatypes.RangeCheckedConversion(int, min=1)
+SCHEMA = os.path.join(os.path.dirname(__file__), 'server.xml')
+FORMAT = '%(asctime)s %(levelname)s %(name)s %(message)s'
+
+
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IDeployment)
+class Deployment:
+    """A site, and how it is to be served."""
+
+    def __init__(self, load, path, workers=1, pid_filename=None,
+                 eventlog=None):
+        self.workers = workers
+        self.pid_filename = pid_filename
+        self._load = load
+        self._path = path
+        self._eventlog = eventlog
+
+    def load(self):
+        self._load(self._path)
+
+    def start_logging(self):
+        root = logging.getLogger()
+        for handler in list(root.handlers):
+            root.removeHandler(handler)
+            handler.close()
+        if self._eventlog is None:
+            logging.basicConfig(format=FORMAT, level=logging.INFO)
+        else:
+            self._eventlog()
+
+
+def by_zcml(path):
+    """Return the deployment of a ZCML file."""
+    return Deployment(load_zcml, path)
+
+
+def by_zope(path):
+    """Return the deployment of a Zope instance, named by its zope.conf."""
+    return Deployment(load_zope, path)
+
+
+def by_configuration(path):
+    """Return the deployment that a configuration file of ours describes."""
+    options = read(path)
+    if options.zope_conf is None:
+        load, path = load_zcml, options.site_definition
+    else:
+        load, path = load_zope, options.zope_conf
+    return Deployment(load, path, options.workers, options.pid_filename,
+                      options.eventlog)
+
+
+def read(path):
+    """Return the options of a configuration file, see server.xml."""
+    if ZConfig is None:
+        raise gocept.filestore.interfaces.InvalidDeclaration(
+            None, 'ZConfig is not installed, the extra [server] has it')
+    try:
+        options, _ = ZConfig.loadConfig(ZConfig.loadSchema(SCHEMA), path)
+    except ZConfig.ConfigurationError as error:
+        raise gocept.filestore.interfaces.InvalidDeclaration(
+            None, str(error).replace('\n', ' ')) from error
+    if (options.site_definition is None) == (options.zope_conf is None):
+        raise gocept.filestore.interfaces.InvalidDeclaration(
+            path, 'it takes one of site-definition and zope-conf')
+    return options
+
+
+@contextlib.contextmanager
+def pid_file(path):
+    """Write our process id into a file, and lock it, while the block runs."""
+    if path is None:
+        yield
+        return
+    try:
+        lock = zc.lockfile.LockFile(path)
+    except zc.lockfile.LockError as error:
+        raise gocept.filestore.interfaces.InvalidDeclaration(
+            path, 'another process has locked it') from error
+    try:
+        yield
+    finally:
+        os.unlink(path)
+        lock.close()

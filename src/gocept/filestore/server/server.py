@@ -1,0 +1,116 @@
+import functools
+import gocept.filestore.interfaces
+import gocept.filestore.server.declaration
+import gocept.filestore.server.worker
+import logging
+import multiprocessing.connection
+import os
+
+
+logger = logging.getLogger(__name__)
+
+
+@gocept.filestore.interfaces.implementer(
+    gocept.filestore.interfaces.IServer)
+class Server:
+    """The parent of all workers."""
+
+    def __init__(self, read):
+        self._read = read
+        self._workers = []
+        self._is_stopped = False
+        self._wants_reload = False
+        self._alive = os.pipe()
+        self._reader, self._writer = os.pipe()
+        for end in (self._reader, self._writer):
+            os.set_blocking(end, False)
+
+    def run(self):
+        self._recruit(*self._found())
+        while not self._is_stopped:
+            for worker in self._workers:
+                worker.tend()
+            self._wait()
+            if self._wants_reload:
+                self._reload()
+        self._dismiss()
+
+    def stop(self, *args):
+        self._is_stopped = True
+        self._wake()
+
+    def reload(self, *args):
+        self._wants_reload = True
+        self._wake()
+
+    def _wake(self):
+        try:
+            os.write(self._writer, b'.')
+        except BlockingIOError:
+            return  # it has been told often enough
+
+    def _wait(self):
+        """Wait until a signal comes, a worker dies, or one is to be started.
+        """
+        waits = [worker.waits() for worker in self._workers]
+        ready = multiprocessing.connection.wait(
+            [self._reader, *(what for what, _ in waits if what is not None)],
+            min((pause for _, pause in waits if pause is not None),
+                default=None))
+        if self._reader in ready:
+            os.read(self._reader, 65536)
+
+    def _found(self):
+        """Return the deployment, and what is declared there.
+
+        That is found out in a child: what is loaded there is forgotten.
+        """
+        deployment = self._read()
+        return deployment, gocept.filestore.server.worker.in_child(
+            check, deployment)
+
+    def _recruit(self, deployment, declared):
+        deployment.start_logging()
+        self._workers = [
+            gocept.filestore.server.worker.Worker(
+                title, functools.partial(work, deployment, store, name),
+                self._alive)
+            for title, store, name, workers in declared
+            for number in range(workers or deployment.workers)]
+
+    def _reload(self):
+        self._wants_reload = False
+        try:
+            found = self._found()
+        except Exception as error:
+            logger.error('not reloaded: %s', error)
+            return
+        logger.info('reloading')
+        self._dismiss()
+        self._recruit(*found)
+
+    def _dismiss(self):
+        for worker in self._workers:
+            worker.dismiss()
+        for worker in self._workers:
+            worker.join()
+        self._workers = []
+
+
+def work(deployment, store, name):
+    deployment.load()
+    gocept.filestore.server.declaration.work(store, name)
+
+
+def check(deployment):
+    """Return title, store, name and workers of each consumer that is declared.
+    """
+    deployment.load()
+    found = gocept.filestore.server.declaration.declarations()
+    if not found:
+        raise gocept.filestore.interfaces.InvalidDeclaration(
+            None, 'no consumer is declared')
+    for declaration in found:
+        declaration.check()
+    return [(declaration.title, declaration.store, declaration.name,
+             declaration.workers) for declaration in found]

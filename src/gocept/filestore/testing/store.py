@@ -1,0 +1,83 @@
+"""A real store for one test, and a clock that the test sets ahead."""
+import contextlib
+import gocept.filestore.disk.file_system
+import gocept.filestore.filestore
+import os
+import shutil
+import tempfile
+import time
+
+
+SHARED_MEMORY = '/dev/shm'  # shm_overview(7): a tmpfs on most of Linux
+
+
+class Store(gocept.filestore.filestore.FileStore):
+    """A `FileStore` that is quick to make, and gone after the test.
+
+    Without a path it lies in a directory of its own, on a tmpfs where there
+    is one. It is not durable unless it is told to be. Retries, ages, quiet
+    periods and `clean` go by a clock that is `advance`d, and not by sleeping.
+    """
+
+    def __init__(self, path=None, durable=False, **options):
+        self._ahead = Clock()
+        options = {'clock': self._ahead.clock, 'now': self._ahead.now,
+                   **options}
+        with contextlib.ExitStack() as failing:
+            if path is None:
+                directory = tempfile.mkdtemp(prefix='filestore-', dir=place())
+                failing.callback(shutil.rmtree, directory, ignore_errors=True)
+                path = os.path.join(directory, 'store')
+            super().__init__(path, durable, **options)
+            self._end = failing.pop_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *args):
+        self.close()
+
+    def __reduce__(self):
+        return gocept.filestore.filestore.FileStore, self._arguments
+
+    def advance(self, seconds):
+        """Let so many seconds pass, for this store alone."""
+        self._ahead.advance(seconds)
+
+    def close(self):
+        """Remove the directory, if it is our own. May be called twice."""
+        self._end.close()
+
+
+class Clock:
+    """The time as it is, and some seconds more."""
+
+    def __init__(self):
+        self._seconds = 0
+
+    def advance(self, seconds):
+        if seconds < 0:
+            raise ValueError('a clock is not set back, by %r' % (seconds,))
+        self._seconds += seconds
+
+    def clock(self):
+        return time.time() + self._seconds
+
+    def now(self):
+        return time.monotonic() + self._seconds
+
+
+def place():
+    """Return a directory on a tmpfs, or None for where others go as well."""
+    for directory in (tempfile.gettempdir(), SHARED_MEMORY):
+        if os.access(directory, os.W_OK | os.X_OK) and is_in_memory(directory):
+            return directory
+
+
+def is_in_memory(directory):
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        return gocept.filestore.disk.file_system.magic(
+            descriptor) == gocept.filestore.disk.file_system.TMPFS
+    finally:
+        os.close(descriptor)
