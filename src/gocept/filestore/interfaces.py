@@ -856,7 +856,7 @@ class IServer(zope.interface.Interface):
     death counts as an attempt. If the server itself is killed, its workers
     end with the file they work on.
 
-    The loggers are ``gocept.filestore.server.server`` and ``.position``.
+    The loggers are ``gocept.filestore.server.server`` and ``.worker``.
 
     """
 

@@ -130,7 +130,7 @@ def store(_context, path, name='', durable=True, prepare=True,
 
 
 class IConsumerDirective(zope.interface.Interface):
-    """Declare a consumer, for ``filestore serve`` and for `worker.work`."""
+    """Declare a consumer, for ``filestore serve`` or `declaration.work`."""
 
     store = zope.schema.TextLine(
         title='The name of the store')
