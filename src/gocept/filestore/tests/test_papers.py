@@ -1,0 +1,90 @@
+"""What the papers of a checkout say of the house is true of it.
+
+An installed package has none of them.
+"""
+
+import gocept.filestore.tests.test_stories
+import pathlib
+import re
+import unittest
+
+
+PACKAGE = pathlib.Path(str(gocept.filestore.tests.test_stories.PACKAGE))
+CHECKOUT = PACKAGE.parents[2]
+RULE = re.compile('^=+  =+$', re.MULTILINE)
+
+
+@unittest.skipUnless((CHECKOUT / 'README.txt').is_file(),
+                     'only a checkout has the papers')
+class Case(unittest.TestCase):
+
+    def read(self, name):
+        return (CHECKOUT / name).read_text(encoding='utf-8')
+
+
+class Readme(Case):
+
+    def chapters(self):
+        """Return the paths of all stories, as README is to name them."""
+        return {str(pathlib.Path(story).relative_to(PACKAGE))
+                for story in gocept.filestore.tests.test_stories.stories()}
+
+    def test_names_each_chapter_once_and_no_other(self):
+        _, _, text = self.read('README.txt').partition('\nThe manual\n')
+        text, _, _ = text.partition('\nUsing it\n')
+        terms = re.findall('^`.*`$', text, re.MULTILINE)
+        named = re.findall('`([^`]+)`', ' '.join(terms))
+        self.assertEqual(sorted(self.chapters()), sorted(named))
+
+    def test_names_of_chapters_are_different_in_a_store(self):
+        names = [pathlib.Path(chapter).name for chapter in self.chapters()]
+        self.assertEqual(len(names), len(set(names)))
+
+    def test_first_command_publishes_each_chapter(self):
+        patterns = re.findall(
+            r' (src/gocept/filestore/\S*\.txt)', self.read('README.txt'))
+        self.assertEqual(
+            sorted(map(str, PACKAGE.rglob('*.txt'))),
+            sorted(str(path) for pattern in patterns
+                   for path in CHECKOUT.glob(pattern)))
+
+
+class Hacking(Case):
+
+    def tables(self):
+        """Return the rows of each table, by what is left of them."""
+        _, *pieces = RULE.split(self.read('HACKING.txt'))
+        return [re.findall(r'^(\S+) {2,}(\S.*(?:\n .+)*)', piece, re.MULTILINE)
+                for piece in pieces[::2]]
+
+    def test_map_has_what_is_on_top(self):
+        top, *_ = self.tables()
+        self.assertEqual(
+            sorted(path.stem for path in PACKAGE.glob('*.py')),
+            sorted(name.strip('`') for name, _ in top))
+
+    def test_map_has_the_wings(self):
+        _, wings, *_ = self.tables()
+        found = {path.parent.name for path in PACKAGE.glob('*/__init__.py')}
+        self.assertEqual(
+            sorted(found - {'tests'}), sorted(name for name, _ in wings))
+
+    def test_files_that_it_names_are_there(self):
+        text = self.read('HACKING.txt')
+        names = re.findall(r'``([a-z_/.-]+\.(?:py|txt|zcml|cfg))``', text)
+        self.assertIn('disk/move.py', names)
+        self.assertEqual([], [
+            name for name in names
+            if not any(CHECKOUT.glob(name))
+            and not any(PACKAGE.rglob(name))])
+
+
+class Hooks(Case):
+
+    def test_have_the_same_linter(self):
+        pinned = re.search(
+            r'^ruff = (.+)$', self.read('versions.cfg'), re.MULTILINE)
+        hooks = self.read('.pre-commit-config.yaml')
+        _, _, linter = hooks.partition('/ruff-pre-commit\n')
+        self.assertEqual(
+            [pinned[1]], re.findall(r'rev: v(\S+)', linter))
