@@ -1,10 +1,9 @@
 """Waits for files to claim."""
 import gocept.filestore.disk.inotify
+import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import logging
 import math
-import os
-import select
 import time
 
 
@@ -20,6 +19,7 @@ class Watch:
 
     is_stopped = False
     notifies = None
+    _notifier = None
 
     def __init__(self, claim, layout, poll, now=time.monotonic):
         if not 0 < poll < math.inf:
@@ -30,15 +30,11 @@ class Watch:
         self._layout = layout
         self._poll = poll
         self._now = now
-        self._new = self._notifier = None
-        self._reader, self._writer = os.pipe()
-        os.set_blocking(self._writer, False)
+        self._new = None
+        self._bell = gocept.filestore.disk.process.Bell()
 
-    def __del__(self, close=os.close):
-        if hasattr(self, '_writer'):
-            close(self._reader)
-            close(self._writer)
-            self._unwatch()
+    def __del__(self):
+        self._unwatch()
 
     def __iter__(self):
         return self
@@ -57,15 +53,10 @@ class Watch:
 
     def stop(self, *args):
         self.is_stopped = True
-        try:
-            os.write(self._writer, b'.')
-        except BlockingIOError:
-            return  # it has been told often enough
+        self._bell.ring()
 
     def pause(self, seconds):
-        poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
-        poll.poll(max(0, seconds) * 1000)
+        self._bell.wait(seconds)
 
     def _watch(self):
         """Watch `new`, also if it was moved aside and made again."""
@@ -89,10 +80,8 @@ class Watch:
             self._notifier = None
 
     def _wait(self, seconds):
-        poll = select.poll()
-        poll.register(self._reader, select.POLLIN)
-        if self._notifier is not None:
-            poll.register(self._notifier, select.POLLIN)
-        poll.poll(seconds * 1000)
-        if self._notifier is not None:
+        if self._notifier is None:
+            self._bell.wait(seconds)
+        else:
+            self._bell.wait(seconds, [self._notifier])
             self._notifier.read(timeout=0)  # what came does not matter

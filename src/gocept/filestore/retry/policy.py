@@ -32,6 +32,10 @@ class RetryPolicy:
         return delay * (1 - self.jitter * random())
 
 
+# How long we wait ourselves before we try again what has failed.
+BACK_OFF = RetryPolicy(math.inf, first=1, longest=60, jitter=0)
+
+
 def due(policy, attempt, error, moment):
     """Return when a file is to be tried again, or None to give it up.
 

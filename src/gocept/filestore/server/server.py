@@ -1,9 +1,9 @@
 import functools
+import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import gocept.filestore.server.declaration
 import gocept.filestore.server.worker
 import logging
-import multiprocessing.connection
 import os
 
 
@@ -21,44 +21,39 @@ class Server:
         self._is_stopped = False
         self._wants_reload = False
         self._alive = os.pipe()
-        self._reader, self._writer = os.pipe()
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
+        self._bell = gocept.filestore.disk.process.Bell()
 
     def run(self):
         self._recruit(*self._found())
-        while not self._is_stopped:
-            for worker in self._workers:
-                worker.tend()
-            self._wait()
-            if self._wants_reload:
-                self._reload()
+        with self._bell.rung_by_signals():
+            while not self._is_stopped:
+                self._tend()
         self._dismiss()
 
     def stop(self, *args):
         self._is_stopped = True
-        self._wake()
+        self._bell.ring()
 
     def reload(self, *args):
         self._wants_reload = True
-        self._wake()
+        self._bell.ring()
 
-    def _wake(self):
-        try:
-            os.write(self._writer, b'.')
-        except BlockingIOError:
-            return  # it has been told often enough
+    def _tend(self):
+        for worker in self._workers:
+            worker.tend()
+        self._wait()
+        if self._wants_reload:
+            self._reload()
 
     def _wait(self):
         """Wait until a signal comes, a worker dies, or one is to be started.
         """
         waits = [worker.waits() for worker in self._workers]
-        ready = multiprocessing.connection.wait(
-            [self._reader, *(what for what, _ in waits if what is not None)],
+        self._bell.wait(
             min((pause for _, pause in waits if pause is not None),
-                default=None))
-        if self._reader in ready:
-            os.read(self._reader, 65536)
+                default=None),
+            [what for what, _ in waits if what is not None])
+        self._bell.silence()
 
     def _found(self):
         """Return the deployment, and what is declared there.

@@ -1,5 +1,7 @@
 """Child processes: a worker, whose place the next one takes when it dies."""
+import gocept.filestore.disk.process
 import gocept.filestore.interfaces
+import gocept.filestore.retry.policy
 import logging
 import multiprocessing
 import os
@@ -10,7 +12,7 @@ import time
 
 
 logger = logging.getLogger(__name__)
-FIRST, LONGEST = 1, 60  # seconds from the death of a worker to the next one
+BACK_OFF = gocept.filestore.retry.policy.BACK_OFF  # after a death
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Nothing is loaded in the process that forks.
 FORK = multiprocessing.get_context('fork')
@@ -25,7 +27,7 @@ class Worker:
         self._alive = alive
         self._now = now
         self._process = None
-        self._delay = 0
+        self._deaths = 0
         self._due = now()
 
     def tend(self):
@@ -70,27 +72,20 @@ class Worker:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _bury(self):
-        if self._now() - self._began > LONGEST:
-            self._delay = 0
-        self._wait('%s: process ' + str(self._process.pid) + ' %s',
-                   described(self._process.exitcode))
+        if self._now() - self._began > BACK_OFF.longest:
+            self._deaths = 0
+        self._wait(
+            '%s: process ' + str(self._process.pid) + ' %s',
+            gocept.filestore.disk.process.ended(self._process.exitcode))
         self._process.close()
         self._process = None
 
     def _wait(self, message, reason):
-        self._delay = min(self._delay * 2 or FIRST, LONGEST)
-        self._due = self._now() + self._delay
-        logger.error(message + '; the next one starts in %s seconds',
-                     self._title, reason, self._delay)
-
-
-def described(exit_code):
-    if exit_code >= 0:
-        return 'has ended with status %s' % exit_code
-    try:
-        return 'was killed by %s' % signal.Signals(-exit_code).name
-    except ValueError:  # a real-time signal
-        return 'was killed by signal %s' % -exit_code
+        self._deaths += 1
+        delay = BACK_OFF.delay(self._deaths, reason)
+        self._due = self._now() + delay
+        logger.error(message + '; the next one starts in %d seconds',
+                     self._title, reason, delay)
 
 
 def be_worker(title, work, alive):
@@ -103,6 +98,7 @@ def be_worker(title, work, alive):
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.set_wakeup_fd(-1)  # that of the server
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     reader, writer = alive
     os.close(writer)

@@ -214,12 +214,12 @@ class Serve(Case):
         self.declare('workers="3"')
         server = self.serve()
         self.wait_for_log('has started', 3)
-        for position, name in enumerate(names):
+        for number, name in enumerate(names):
             self.publish(name)
             time.sleep(.01)
-            if position % 60 == 10:
+            if number % 60 == 10:
                 server.send_signal(signal.SIGHUP)
-            if position % 60 == 40:
+            if number % 60 == 40:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(random.choice(self.workers()), signal.SIGKILL)
         self.wait_for_files(cur=names)
@@ -284,7 +284,7 @@ class Death(Case):
                    'if seen.exists(): raise ValueError("no more")\n'
                    'seen.touch()\n' + LOG)
         server = self.serve()
-        self.wait_for_log('has ended with status 1')
+        self.wait_for_log('exited with status 1')
         self.assertEqual(1, self.logged(
             'the next one starts in 1 seconds'))
         self.assertIn('ValueError: no more',
@@ -295,30 +295,21 @@ class Death(Case):
         server.terminate()
         self.assertEnds(server)
 
-    def test_is_told(self):
-        for exit_code, sentence in [
-                (0, 'has ended with status 0'),
-                (3, 'has ended with status 3'),
-                (-9, 'was killed by SIGKILL'),
-                (-40, 'was killed by signal 40')]:
-            self.assertEqual(
-                sentence, gocept.filestore.server.worker.described(exit_code))
-
     def test_delays(self):
         now = [0]
-        position = gocept.filestore.server.worker.Worker(
+        worker = gocept.filestore.server.worker.Worker(
             'title', lambda: sys.exit(3), os.pipe(), lambda: now[0])
         delays = []
         with self.assertLogs('gocept.filestore.server.worker', 'ERROR'):
             for _ in range(9):
-                position.tend()
-                os.close(os.dup(position.waits()[0]))
-                position.join()
+                worker.tend()
+                os.close(os.dup(worker.waits()[0]))
+                worker.join()
                 now[0] += 120 if len(delays) == 7 else .5
-                position.tend()
-                self.assertIsNone(position.waits()[0])
-                delays.append(position.waits()[1])
-                position.tend()
+                worker.tend()
+                self.assertIsNone(worker.waits()[0])
+                delays.append(worker.waits()[1])
+                worker.tend()
                 now[0] += delays[-1]
         self.assertEqual([1, 2, 4, 8, 16, 32, 60, 1, 2], delays)
 
@@ -331,10 +322,10 @@ class Death(Case):
             'logging.basicConfig()\n'
             'os.setresuid(%s, %s, 0)\n'
             'resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n'
-            'position = p.Worker("title", print, os.pipe())\n'
-            'position.tend()\n'
-            'position.dismiss(); position.join()\n'
-            'print(position.waits()[1] > .9)\n'
+            'worker = p.Worker("title", print, os.pipe())\n'
+            'worker.tend()\n'
+            'worker.dismiss(); worker.join()\n'
+            'print(worker.waits()[1] > .9)\n'
             'os.setresuid(0, 0, 0)' %
             ((gocept.filestore.tests.case.NOBODY, ) * 2))
         result = subprocess.run(
