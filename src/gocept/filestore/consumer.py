@@ -1,6 +1,7 @@
 import contextlib
 import functools
 import gocept.filestore.interfaces
+import gocept.filestore.retry.policy
 import logging
 import math
 import signal
@@ -15,7 +16,6 @@ except ImportError:  # without the extra
 
 logger = logging.getLogger(__name__)
 TRIES = 3  # of a transaction that meets with conflicts
-FIRST, LONGEST = 1, 60  # seconds to wait after an error of the store
 
 
 @gocept.filestore.interfaces.implementer(
@@ -23,23 +23,20 @@ FIRST, LONGEST = 1, 60  # seconds to wait after an error of the store
 class Consumer:
     """Lets a handler work on one file after the other."""
 
-    def __init__(self, store, handler, include=('*',), exclude=(),
-                 order='age', retry_policy=None, keep=True,
-                 transaction_manager=None, rate=None, timeout=None, poll=1,
-                 now=time.monotonic):
-        self._store = store
+    def __init__(self, selection, handler, keep=True,
+                 transaction_manager=None, rate=None, timeout=None,
+                 poll=gocept.filestore.interfaces.POLL, now=time.monotonic):
         self._handler = handler
         self._keep = keep
         self._manager = transaction_manager
         self._limit = limit(timeout)
         self._gap = gap(rate)
         self._now = now
-        self._delay = 0
+        self._errors = 0  # of the store, one after the other
         self._handle = self._plainly
         if transaction_manager is not None:
             self._handle = self._in_transaction
-            self._files = joining(store, transaction_manager)
-        selection = store.select(include, exclude, order, retry_policy)
+            self._files = joining(selection, transaction_manager)
         self._claims = selection.claims
         self._watch = selection.watch(poll)
 
@@ -67,15 +64,16 @@ class Consumer:
             except OSError as error:
                 self._back_off(error)
             else:
-                self._delay = 0
+                self._errors = 0
                 return claim
 
     def _back_off(self, error):
         """Wait after an error of the store; twice as long each time."""
-        if not self._delay:
+        if not self._errors:
             logger.error('can not claim: %s', error)
-        self._delay = min(self._delay * 2 or FIRST, LONGEST)
-        self._watch.pause(self._delay)
+        self._errors += 1
+        self._watch.pause(gocept.filestore.retry.policy.BACK_OFF.delay(
+            self._errors, error))
 
     def _process(self, claim):
         begin = self._now()
@@ -118,10 +116,11 @@ class Consumer:
             log(logging.ERROR, claim, 'not settled: %s' % problem, seconds)
 
 
-def joining(store, manager):
+def joining(selection, manager):
     """Return the store as the transactions of a manager see it."""
     if transaction is None:
         raise ValueError('the package transaction is not installed')
+    store = getattr(selection, 'store', selection)
     return gocept.filestore.datamanager.TransactionalFileStore(store, manager)
 
 

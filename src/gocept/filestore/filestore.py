@@ -70,7 +70,8 @@ class FileStore:
         self._intents = gocept.filestore.batch.intent.Intents(self._layout)
         self._settlement = gocept.filestore.batch.settlement.Settlement(
             self._attempts, self._intents, in_doubt)
-        self._all = self._selected(self._attempts)
+        # A selection that knows its store keeps it: this one does not.
+        self._all = self._selected(None, self._attempts)
         self._arguments = (
             path, durable, file_mode, directory_mode, prepare,
             self.retry_policy, quiet, in_doubt, clock, now)
@@ -177,7 +178,7 @@ class FileStore:
     def claims(self):
         return self._all.claims()
 
-    def watch(self, poll=1):
+    def watch(self, poll=gocept.filestore.interfaces.POLL):
         return self._all.watch(poll)
 
     def select(self, include=('*',), exclude=(), order='age',
@@ -187,17 +188,18 @@ class FileStore:
             attempts = gocept.filestore.retry.attempt.Attempts(
                 self._layout, retry_policy)
         return self._selected(
-            attempts, gocept.filestore.disk.name.Patterns(include, exclude),
-            order)
+            self, attempts,
+            gocept.filestore.disk.name.Patterns(include, exclude), order)
 
-    def _selected(self, attempts, *patterns_and_order):
+    def _selected(self, store, attempts, *patterns_and_order):
         # A guard forgets the files that are not in its queue.
         guard = None
         if self.quiet is not None:
             guard = gocept.filestore.queue.guard.Guard(
                 self.quiet, self._layout.now)
         return gocept.filestore.queue.selection.Selection(
-            self._layout, self._settlement, gocept.filestore.queue.queue.Queue(
+            store, self._layout, self._settlement,
+            gocept.filestore.queue.queue.Queue(
                 attempts, self._intents, guard, *patterns_and_order))
 
     def batch(self, two_phase=False):

@@ -4,6 +4,9 @@ import math
 import zope.interface
 
 
+POLL = 1  # second between two looks, unless somebody says otherwise
+
+
 class FileStoreError(Exception):
     """Something about one file, or one space, of one store.
 
@@ -444,7 +447,7 @@ class IFileStore(zope.interface.Interface):
 
         """
 
-    def watch(poll=1):
+    def watch(poll=POLL):
         """Return an `IWatch`, which yields claims for ever.
 
         `poll` is the longest time in seconds, a number above 0, between two
@@ -677,13 +680,16 @@ class ISelection(zope.interface.Interface):
 
     """
 
+    store = zope.interface.Attribute(
+        'The `IFileStore` that it selects from. Readonly.')
+
     def claim():
         """Return an `IClaim`, or None, as `IFileStore.claim` does."""
 
     def claims():
         """Yield one claim after the other, as `IFileStore.claims` does."""
 
-    def watch(poll=1):
+    def watch(poll=POLL):
         """Return an `IWatch`, as `IFileStore.watch` does."""
 
 
@@ -742,15 +748,14 @@ class IWatch(zope.interface.Interface):
 class IConsumer(zope.interface.Interface):
     """Claims files, lets a handler work on each, and settles them.
 
-    A `gocept.filestore.consumer.Consumer` is made of an `IFileStore` and a
-    handler, a callable that gets an `IClaim`. When the handler returns the
-    claim is finished, when it raises an `Exception` it fails, and the next
-    file has its turn. The handler may settle the claim by itself. What is no
-    `Exception`, such as KeyboardInterrupt, releases the claim and goes on to
-    the caller. Further arguments, all of which may be left out:
+    A `gocept.filestore.consumer.Consumer` is made of an `ISelection`, or of an
+    `IFileStore` to take all files of it, and of a handler, a callable that
+    gets an `IClaim`. When the handler returns the claim is finished, when it
+    raises an `Exception` it fails, and the next file has its turn. The
+    handler may settle, or drop, the claim by itself. What is no `Exception`,
+    such as KeyboardInterrupt, releases the claim and goes on to the caller.
+    Further arguments, all of which may be left out:
 
-        include, exclude, order, retry_policy
-                    see `IFileStore.select`
         keep        True: done files are kept in `cur`; False: removed
         transaction_manager
                     the handler and the settling happen in one transaction of
@@ -856,7 +861,8 @@ class IServer(zope.interface.Interface):
     death counts as an attempt. If the server itself is killed, its workers
     end with the file they work on.
 
-    The loggers are ``gocept.filestore.server.server`` and ``.worker``.
+    The loggers are ``gocept.filestore.server.server`` and
+    ``gocept.filestore.server.worker``.
 
     """
 
@@ -1122,10 +1128,10 @@ class IClaim(zope.interface.Interface):
     `Settled` after that, and so do `open`, `fileno` and entering the block.
     If it raises an `OSError` the claim stands, and it may be tried again,
     except after `NoSuchFile`: somebody took the file from `work` by hand, and
-    nothing is left to settle. A claim that is dropped, or whose block is left
-    with an error of settling it, counts as left by a process that died; the
-    former warns with a `ResourceWarning`. In a forked child, dropping the
-    claim or leaving the block does not settle it.
+    nothing is left to settle. A claim that nobody settles, or whose block is
+    left with an error of settling it, counts as left by a process that died,
+    as after `drop`; the former warns with a `ResourceWarning`. In a forked
+    child, dropping the claim or leaving the block does not settle it.
 
     While a file is being worked on, a newer one of its name waits in `new`.
 
@@ -1195,6 +1201,15 @@ class IClaim(zope.interface.Interface):
 
         If a newer one of that name waits there, the file stays in `work` for
         the next claim, so that it goes first.
+
+        """
+
+    def drop():
+        """Let go, and settle nothing, as if this process had died.
+
+        That is for who can not settle it: the next claim takes the file over,
+        and counts an attempt. After that, `finish`, `fail` and `release` raise
+        `Settled`. A second call, or one after it was settled, changes nothing.
 
         """
 

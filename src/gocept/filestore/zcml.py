@@ -201,7 +201,7 @@ class IConsumerDirective(zope.interface.Interface):
     poll = zope.schema.Float(
         title='Seconds between two looks if no notification comes',
         required=False,
-        default=1.0)
+        default=float(gocept.filestore.interfaces.POLL))
 
 
 def consumer(_context, store, name='', handler=None, utility=None, **options):

@@ -10,7 +10,8 @@ import os
 class Selection:
     """The files of one queue, and of batches that are carried on."""
 
-    def __init__(self, layout, settlement, queue):
+    def __init__(self, store, layout, settlement, queue):
+        self.store = store
         self._layout = layout
         self._settlement = settlement
         self._queue = queue
@@ -31,6 +32,6 @@ class Selection:
     def claims(self):
         return iter(self.claim, None)  # which survives an error
 
-    def watch(self, poll=1):
+    def watch(self, poll=gocept.filestore.interfaces.POLL):
         return gocept.filestore.queue.watch.Watch(self.claim, self._layout,
                                                   poll)

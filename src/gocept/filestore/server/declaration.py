@@ -11,6 +11,9 @@ try:
 except ImportError:  # without the extra
     transaction = None
 
+# Options of `IFileStore.select`; the others are for the consumer.
+SELECTION = ('include', 'exclude', 'order', 'retry_policy')
+
 
 @gocept.filestore.interfaces.implementer(
     gocept.filestore.interfaces.IDeclaration)
@@ -27,6 +30,9 @@ class Declaration:
         self._utility = utility
         self._transactional = transactional
         self._place = place
+        self._selection = {
+            option: options.pop(option) for option in SELECTION
+            if option in options}
         self._options = options
 
     def check(self):
@@ -44,7 +50,8 @@ class Declaration:
             self._store(), self._handling(), self._manager())
         try:
             return gocept.filestore.consumer.Consumer(
-                store, handler, transaction_manager=manager, **self._options)
+                store.select(**self._selection), handler,
+                transaction_manager=manager, **self._options)
         except ValueError as error:
             raise self._invalid(error) from error
 

@@ -753,6 +753,8 @@ class Dropped(FileStoreCase):
         store.claim().fail('no paper')
         for claim in store.claims():
             claim.finish()
+        self.assertIsNone(store.select().claim())
+        store.watch().stop()
         self.assertEqual(1, store.status()['waiting']['files'])
 
 

@@ -565,6 +565,21 @@ class Dropped(ClaimCase):
             gc.collect()
         self.assertEqual([], caught)
 
+    def test_on_purpose(self):
+        claim = self.store.claim()
+        with self.assertNoLogs(), warnings.catch_warnings():
+            warnings.simplefilter('error', ResourceWarning)
+            for _ in range(2):
+                claim.drop()
+            with self.assertRaises(gocept.filestore.interfaces.Settled):
+                claim.finish()
+            del claim
+        claim = self.store.claim()
+        self.assertEqual(('a', 2), (claim.filename, claim.attempt))
+        claim.finish()
+        claim.drop()
+        self.assertEqual(['a'], self.tree()['cur'])
+
 
 class Inherited(ClaimCase):
 

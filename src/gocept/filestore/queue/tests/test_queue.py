@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+import zope.interface.verify
 import zope.testing.wait
 
 
@@ -721,6 +722,12 @@ class Fork(QueueCase):
 
 
 class Select(gocept.filestore.tests.case.Case):
+
+    def test_contract(self):
+        selection = self.store.select()
+        zope.interface.verify.verifyObject(
+            gocept.filestore.interfaces.ISelection, selection)
+        self.assertIs(self.store, selection.store)
 
     def names(self, **options):
         names = []
