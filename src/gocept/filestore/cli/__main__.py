@@ -1,10 +1,11 @@
 """The command `filestore`, and all that it can do."""
 import click
 import gocept.filestore.cli.file
+import gocept.filestore.cli.intake
+import gocept.filestore.cli.run
 import gocept.filestore.cli.serve
 import gocept.filestore.cli.terminal
 import gocept.filestore.cli.upkeep
-import gocept.filestore.cli.work
 import sys
 
 
@@ -24,8 +25,8 @@ filestore.add_command(gocept.filestore.cli.file.list_space)
 filestore.add_command(gocept.filestore.cli.file.move)
 filestore.add_command(gocept.filestore.cli.file.copy)
 filestore.add_command(gocept.filestore.cli.file.remove)
-filestore.add_command(gocept.filestore.cli.work.run)
-filestore.add_command(gocept.filestore.cli.work.intake)
+filestore.add_command(gocept.filestore.cli.run.run)
+filestore.add_command(gocept.filestore.cli.intake.intake)
 filestore.add_command(gocept.filestore.cli.serve.serve)
 filestore.add_command(gocept.filestore.cli.upkeep.status)
 filestore.add_command(gocept.filestore.cli.upkeep.failed)

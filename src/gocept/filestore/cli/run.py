@@ -1,105 +1,50 @@
-import errno
+"""`filestore run`: a command for one file after the other."""
+import click
+import gocept.filestore.cli.argument
+import gocept.filestore.cli.terminal
+import gocept.filestore.cli.worker
+import gocept.filestore.disk.layout
+import gocept.filestore.disk.process
+import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.retry.policy
 import signal
 import subprocess
 import threading
 
 
+LONGEST = 3600  # seconds between two attempts, unless the first is longer
 # How a command ends that whoever stops us has stopped, too. A shell, and who
 # catches the signal, adds 128.
 STOPPED = (-signal.SIGTERM, 128 + signal.SIGTERM,
            -signal.SIGINT, 128 + signal.SIGINT)
+PATIENCE = 1  # seconds that our signal may come after that of the command
 GONE = 'the command has taken the file away, which goes with --remove only'
 
 
-class Runner:
-    """Runs a command for one file after the other, several at a time."""
+class Command:
+    """A handler that runs a command, and settles the claim by its status."""
 
-    interval = 1  # seconds between two looks, when it watches
-
-    def __init__(self, store, command, workers=1, keep=True, watch=False,
+    def __init__(self, words, workers, keep=True,
                  report=lambda filename, error: None):
         self.finished = 0
         self.failed = 0
-        self._store = store
-        self._command = command
+        self._words = words
         self._workers = workers
         self._keep = keep
-        self._watch = watch
         self._report = report
-        self._told_to_stop = False
-        self._stopping = threading.Event()
-        self._watches = []
         self._counting = threading.Lock()
-        self._errors = []
 
-    def run(self):
-        """Run until no file is left, or until it is stopped.
-
-        Raise the error of the store, or of starting the command, that ended
-        it.
-        """
-        threads = [threading.Thread(target=self._work)
-                   for number in range(self._workers)]
-        for thread in list(filter(self._start, threads)):
-            self._join(thread)
-        if self._errors:
-            raise self._errors[0]
-
-    def _start(self, thread):
-        """Start a worker; tell whether it works."""
-        try:
-            thread.start()
-        except RuntimeError as error:  # too many, or not enough memory
-            self._errors.append(OSError(errno.EAGAIN, str(error)))
-            self.stop()
-            return False
-        return True
-
-    def _join(self, thread):
-        # The kernel may hand one of two signals to another thread, and not
-        # wake this one, which has to call the handler.
-        while thread.is_alive():
-            thread.join(self.interval)
-
-    def stop(self, *args):
-        """Let the running commands finish, and start no other."""
-        # A second signal may interrupt us while we hold the event's lock.
-        if not self._told_to_stop:
-            self._told_to_stop = True
-            self._stopping.set()
-            for watch in list(self._watches):
-                watch.stop()
-
-    def _work(self):
-        try:
-            for claim in self._claims():
-                self._process(claim)
-        except Exception as error:
-            self._errors.append(error)
-            self.stop()
-
-    def _claims(self):
-        """Yield claims until we are stopped, or none is left."""
-        claims = self._store.claims()
-        if self._watch:
-            claims = self._store.watch(self.interval)
-            self._watches.append(claims)
-        while not self._stopping.is_set():
-            claim = next(claims, None)
-            if claim is None:
-                return
-            yield claim
-
-    def _process(self, claim):
+    def __call__(self, claim):
         try:
             self._settle(claim, self._execute(claim))
         except gocept.filestore.interfaces.NoSuchFile:
             self._count(claim, GONE)
-        except OSError as error:
-            if error.filename is None:
+        except Exception as error:
+            if isinstance(error, OSError) and error.filename is None:
                 error.filename = claim.path
-            raise
+            self._workers.end(error)
+            claim.drop()
 
     def _settle(self, claim, status):
         if status == 0:
@@ -108,17 +53,16 @@ class Runner:
         elif self._is_stopped(status):
             claim.release()
         else:
-            claim.fail(described(status))
-            self._count(claim, described(status))
+            reason = 'the command ' + gocept.filestore.disk.process.ended(
+                status)
+            claim.fail(reason)
+            self._count(claim, reason)
 
     def _is_stopped(self, status):
-        """Tell whether whoever stops us has stopped the command, too.
-
-        Its signal may come before ours.
-        """
+        """Tell whether whoever stops us has stopped the command, too."""
         if status in STOPPED:
-            return self._stopping.wait(self.interval)
-        return status < 0 and self._stopping.is_set()
+            return self._workers.stopped.wait(PATIENCE)
+        return status < 0 and self._workers.stopped.wait(0)
 
     def _execute(self, claim):
         """Run the command, which inherits the lock, and return its status.
@@ -126,11 +70,11 @@ class Runner:
         It gets a process group of its own: an interrupt from the keyboard is
         for us, and lets it finish.
         """
-        command = [word.replace('{}', claim.path) for word in self._command]
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL,
-                pass_fds=[claim.fileno()], process_group=0)
+                [word.replace('{}', claim.path) for word in self._words],
+                stdin=subprocess.DEVNULL, pass_fds=[claim.fileno()],
+                process_group=0)
         except OSError:
             claim.release()
             raise
@@ -145,10 +89,51 @@ class Runner:
             self._report(claim.filename, error)
 
 
-def described(status):
-    if status >= 0:
-        return 'the command exited with status %s' % status
-    try:
-        return 'the command was killed by %s' % signal.Signals(-status).name
-    except ValueError:  # a real-time signal
-        return 'the command was killed by signal %s' % -status
+@click.command()
+@gocept.filestore.cli.argument.STORE
+@click.argument('command', metavar='COMMAND ARG...', nargs=-1, required=True,
+                callback=gocept.filestore.cli.argument.command)
+@click.option('-w', '--workers', default=1, show_default=True,
+              type=click.IntRange(min=1), help='Commands at a time.')
+@click.option('--remove', is_flag=True,
+              help='Remove what is done, instead of keeping it in cur.')
+@click.option('--watch', is_flag=True, help='Stay, and wait for more files.')
+@click.option('--attempts', default=5, show_default=True,
+              type=click.IntRange(min=1), help='How often a file is tried.')
+@click.option('--delay', default='60', show_default=True, metavar='TIME',
+              type=gocept.filestore.cli.argument.Duration(),
+              help='Time until the second attempt. It doubles each time.')
+@click.option('--quiet', metavar='TIME',
+              type=gocept.filestore.cli.argument.Duration(),
+              help='Take files only that have not changed for so long, and '
+                   'that nobody is writing.')
+def run(store, command, workers, remove, watch, attempts, delay, quiet):
+    """Run a command for each file that waits.
+
+    Put "--" before the command; {} is replaced by the path of the file. On
+    exit status 0 the file is done, otherwise it waits to be tried again, and
+    moves to the space "failed" after the last attempt. SIGTERM and SIGINT let
+    the running commands finish.
+    """
+    policy = gocept.filestore.retry.policy.RetryPolicy(
+        attempts, delay, max(delay, LONGEST))
+    store = gocept.filestore.filestore.FileStore(
+        gocept.filestore.disk.layout.absolute(store), retry_policy=policy,
+        quiet=quiet)
+    waiting = len(store.list('new')) + len(store.list('work'))
+    with gocept.filestore.cli.terminal.progress(
+            None if watch else waiting) as bar:
+        def report(filename, error):
+            bar.update()
+            if error:
+                gocept.filestore.cli.terminal.complain(
+                    '%r: %s' % (filename, error))
+
+        threads = gocept.filestore.cli.worker.Workers(store, workers, watch)
+        command = Command(command, threads, not remove, report)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, threads.stop)
+        error = gocept.filestore.cli.terminal.tell_error(
+            lambda: threads.run(command))
+    gocept.filestore.cli.terminal.summary(
+        command.finished, 'processed', command.failed, error)

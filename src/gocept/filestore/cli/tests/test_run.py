@@ -1,10 +1,10 @@
 import errno
 import fcntl
 import gocept.filestore.cli.run
+import gocept.filestore.cli.worker
 import gocept.filestore.tests.command
 import os
 import signal
-import threading
 
 
 # The command tells that it runs, then waits at the gate.
@@ -40,17 +40,6 @@ class RunCase(gocept.filestore.tests.command.Case):
 
     def wait_for_commands(self, number):
         self.wait(lambda: len(self.lines('started')) == number)
-
-    def wait_for_signal(self, process_id):
-        """Wait until the main thread of a runner has handled a signal.
-
-        It does so when it wakes next, once a second at least.
-        """
-        self.wait_for_sleep(process_id)
-        before = gocept.filestore.tests.command.wakings(process_id)
-        self.wait(lambda: before
-                  < gocept.filestore.tests.command.wakings(process_id))
-        self.wait_for_sleep(process_id)
 
     def commands(self):
         """Return the process ids of the commands that were started."""
@@ -149,7 +138,7 @@ class Run(RunCase):
         self.assertEqual(b'a', output)
 
 
-class Command(RunCase):
+class Started(RunCase):
     """What is started, and what it is started with."""
 
     def test_braces(self):
@@ -299,7 +288,7 @@ class Stopped(RunCase):
         self.publish('a', 'b', 'c')
         process = self.start_waiting(1)
         process.send_signal(number)
-        self.wait_for_signal(process.pid)
+        self.wait_for_sleep(process.pid)
         os.kill(self.commands()[0], 0)
         self.assertEqual({'work': ['a'], 'new': ['b', 'c']}, self.tree())
         self.release(3)
@@ -326,7 +315,7 @@ class Stopped(RunCase):
         terminal = self.in_terminal('run', 'store', '--', *WAIT)
         self.wait_for_commands(1)
         terminal.interrupt()
-        self.wait_for_signal(terminal.process.pid)
+        self.wait_for_sleep(terminal.process.pid)
         # It would not be asked for another line if it had been interrupted.
         self.release(2)
         status, shown = terminal.finish()
@@ -358,7 +347,7 @@ class Stopped(RunCase):
         self.publish('a')
         process = self.start_waiting(1)
         process.send_signal(signal.SIGTERM)
-        self.wait_for_signal(process.pid)
+        self.wait_for_sleep(process.pid)
         os.kill(self.commands()[0], signal.SIGKILL)
         self.assertFinished(process, 0, '0 files processed, 0 failed')
         self.assertEqual({'new': ['a']}, self.tree())
@@ -477,58 +466,45 @@ class Trouble(RunCase):
         self.assertEqual('1 file processed, 0 failed', messages[1])
 
 
-class Class(RunCase):
-    """The class is used without the command line."""
-
-    def test_worker_that_can_not_be_started(self):
-        runner = gocept.filestore.cli.run.Runner(self.store, ['true', '{}'])
-        thread = threading.Thread(target=lambda: None)
-        self.assertTrue(runner._start(thread))
-        thread.join()
-        self.assertFalse(runner._start(thread))  # a RuntimeError as well
-        self.publish('a')
-        with self.assertRaises(OSError):
-            runner.run()
-        self.assertEqual({'new': ['a']}, self.tree())
+class Command(RunCase):
+    """The handler is used without the command line."""
 
     def test_counts(self):
         self.publish('a', 'b')
-        runner = gocept.filestore.cli.run.Runner(
-            self.store, ['grep', '-q', 'a', '{}'])
-        runner.run()
-        self.assertEqual((1, 1), (runner.finished, runner.failed))
+        workers = gocept.filestore.cli.worker.Workers(self.store)
+        command = gocept.filestore.cli.run.Command(
+            ['grep', '-q', 'a', '{}'], workers)
+        workers.run(command)
+        self.assertEqual((1, 1), (command.finished, command.failed))
 
-    def test_stopped_before_it_begins(self):
-        self.publish('a')
-        runner = gocept.filestore.cli.run.Runner(self.store, ['true', '{}'])
-        runner.stop()
-        runner.run()
-        self.assertEqual({'new': ['a']}, self.tree())
+    def test_error_that_is_none_of_the_disk(self):
+        def report(filename, error):
+            raise ValueError('no paper')
 
-    def test_error_ends_all_workers(self):
-        runner = gocept.filestore.cli.run.Runner(
-            self.store, ['nosuchcommand', '{}'], workers=3, watch=True)
-        self.publish('a')
-        threads = threading.active_count()
-        with self.assertRaises(FileNotFoundError):
-            runner.run()
-        self.assertEqual(threads, threading.active_count())
-        self.assertEqual({'new': ['a']}, self.tree())
-
+        self.publish('a', 'b')
+        workers = gocept.filestore.cli.worker.Workers(self.store)
+        with self.assertRaisesRegex(ValueError, 'no paper'):
+            workers.run(gocept.filestore.cli.run.Command(
+                ['true'], workers, report=report))
+        self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
     def test_no_descriptors_are_left(self):
         self.publish('a')
         error = self.child().run(
-            'import gocept.filestore.cli.run, os, resource\n'
-            'runner = gocept.filestore.cli.run.Runner(store, ["true"])\n'
+            'import gocept.filestore.cli.run\n'
+            'import gocept.filestore.cli.worker, os, resource\n'
+            'workers = gocept.filestore.cli.worker.Workers(store)\n'
+            'command = gocept.filestore.cli.run.Command(["true"], workers)\n'
             'claim = store.claim()\n'
             'limits = resource.getrlimit(resource.RLIMIT_NOFILE)\n'
             'last = os.dup(0)\n'
             'os.close(last)\n'
             'resource.setrlimit(\n'
             '    resource.RLIMIT_NOFILE, (last + 1, limits[1]))\n'
+            'command(claim)\n'
+            'resource.setrlimit(resource.RLIMIT_NOFILE, limits)\n'
             'try:\n'
-            '    runner._process(claim)\n'
+            '    workers.run(command)\n'
             'except OSError as error:\n'
             '    answer = error.errno, error.filename')
         self.assertEqual(

@@ -1,5 +1,5 @@
 import contextlib
-import gocept.filestore.cli.collect
+import gocept.filestore.cli.intake
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import io
@@ -8,7 +8,7 @@ import shutil
 import signal
 
 
-class CollectCase(gocept.filestore.tests.command.Case):
+class IntakeCase(gocept.filestore.tests.command.Case):
 
     def setUp(self):
         super().setUp()
@@ -34,7 +34,7 @@ class CollectCase(gocept.filestore.tests.command.Case):
             (0, ['%s taken, 0 failed' % number]), self.intake(*args))
 
 
-class Once(CollectCase):
+class Once(IntakeCase):
 
     def test_takes_what_is_whole(self):
         self.drop('a')
@@ -153,7 +153,7 @@ class Once(CollectCase):
         self.drop('a')
         self.drop('b')
         self.assertEqual((0, [
-            'filestore: ' + gocept.filestore.cli.collect.NO_LEASES,
+            'filestore: ' + gocept.filestore.cli.intake.NO_LEASES,
             '2 files taken, 0 failed']), self.filestore_as_nobody(
                 'intake', 'in', 'store', '--quiet', '0.1'))
 
@@ -164,18 +164,18 @@ class Once(CollectCase):
             directory.chmod(0o777)
         self.drop('a')
         self.drop('b')
-        collector = gocept.filestore.cli.collect.Collector(
+        collector = gocept.filestore.cli.intake.Collector(
             self.store.intake(self.folder, 0.1), 0.1)
         with self.be_nobody(), contextlib.redirect_stderr(
                 io.StringIO()) as messages:
             collector.run()
         self.assertEqual(2, collector.taken)
         self.assertEqual(
-            'filestore: %s\n' % gocept.filestore.cli.collect.NO_LEASES,
+            'filestore: %s\n' % gocept.filestore.cli.intake.NO_LEASES,
             messages.getvalue())
 
 
-class Watch(CollectCase):
+class Watch(IntakeCase):
 
     def watch(self, *args):
         process = self.start(
@@ -203,6 +203,19 @@ class Watch(CollectCase):
         process = self.watch()
         self.assertEnds(
             process, 0, '0 files taken, 0 failed', signal=signal.SIGINT)
+
+    def test_stopped_while_it_waits_for_the_next_look(self):
+        child = self.child()
+        child.send(
+            'import gocept.filestore.cli.intake, signal\n'
+            'collector = gocept.filestore.cli.intake.Collector(\n'
+            '    store.intake(%r), 0, watch=True, poll=3600)\n'
+            'signal.signal(signal.SIGTERM, collector.stop)\n'
+            'collector.run()\n'
+            'answer = collector.taken' % str(self.folder))
+        self.wait_for_first_look(child.process)
+        child.process.send_signal(signal.SIGTERM)
+        self.assertEqual(0, child.answer())
 
     def test_writer_that_takes_its_time(self):
         process = self.watch()
