@@ -1204,15 +1204,6 @@ class IClaim(zope.interface.Interface):
 
         """
 
-    def drop():
-        """Let go, and settle nothing, as if this process had died.
-
-        That is for who can not settle it: the next claim takes the file over,
-        and counts an attempt. After that, `finish`, `fail` and `release` raise
-        `Settled`. A second call, or one after it was settled, changes nothing.
-
-        """
-
 
 class IFileStoreEvent(zope.interface.Interface):
     """Something has happened to a file of a store.

@@ -33,12 +33,12 @@ DIRECTIONS = {
     'filestore': 'batch queue retry intake clean status publish disk event '
                  'interfaces',
     'datamanager': 'interfaces',
-    'consumer': 'datamanager interfaces',
-    'server': 'consumer interfaces',
+    'consumer': 'datamanager retry interfaces',
+    'server': 'consumer retry disk interfaces',
     'security': '',
     'zcml': 'filestore server security queue interfaces',
     'doctor': 'batch retry disk interfaces',
-    'cli': 'filestore server doctor retry disk interfaces',
+    'cli': 'filestore server consumer doctor retry disk interfaces',
     'testing': 'filestore disk interfaces'}
 EDGES = {'cli', 'zcml', 'testing'}
 # Where one imports when it is needed, which may be never.
