@@ -1,6 +1,6 @@
 import click
-import contextlib
 import gocept.filestore.interfaces
+import io
 import logging
 import os
 import shlex
@@ -14,8 +14,13 @@ NOT_THERE = 'there is no file store in %r, make it with: %s'
 
 def run(command, args):
     """Run a command; tell an error in one line; return the exit status."""
-    replace_closed_streams()
+    replace_streams()
     logging.basicConfig(handlers=[Log(logging.WARNING)])
+    return ended(command, args) or undelivered()
+
+
+def ended(command, args):
+    """Run a command, and return its own exit status."""
     try:
         return command.main(
             args, prog_name='filestore', standalone_mode=False) or 0
@@ -25,9 +30,26 @@ def run(command, args):
     except click.Abort:
         complain('interrupted')
         return 130
+    except SystemExit as end:  # what a shell asks for to complete a word
+        return end.code
     except (OSError, gocept.filestore.interfaces.FileStoreError) as error:
         complain(described(error))
     return 1
+
+
+def undelivered():
+    """Return 1 if output or messages have got lost, else 0.
+
+    A reader that has seen enough of the output goes away, that is no loss. A
+    stream that the shell has closed is not wanted at all, like /dev/null.
+    """
+    output, messages = sys.stdout.buffer, sys.stderr.buffer
+    lost = output.error
+    if isinstance(lost, BrokenPipeError):
+        lost = output.taken == 0
+    elif lost:
+        complain(described(lost))
+    return int(bool(lost or messages.error))
 
 
 class Log(logging.Handler):
@@ -37,14 +59,47 @@ class Log(logging.Handler):
         complain(record.getMessage())
 
 
-def replace_closed_streams():
-    """Let no file of ours get the number of what the shell has closed."""
+class Stream(io.FileIO):
+    """Hands on what is written at once, and remembers what does not go.
+
+    Work goes on when nobody can be told of it; and nothing is left to be
+    written when Python ends, which would have a status and words of its own.
+    """
+
+    def __init__(self, descriptor):
+        super().__init__(descriptor, 'w', closefd=False)
+        self.taken = 0
+        self.error = None
+
+    def write(self, data):
+        rest = memoryview(data)
+        try:
+            while rest:
+                taken = os.write(self.fileno(), rest)
+                self.taken += taken
+                rest = rest[taken:]
+        except OSError as error:
+            self.error = self.error or error
+        return len(data)
+
+
+def replace_streams():
+    """Write to streams of ours.
+
+    Let no file of ours get the number of what the shell has closed.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
-    for name in ('stdout', 'stderr'):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, 'w'))
+    sys.stdout = stream(1, sys.stdout)
+    sys.stderr = stream(2, sys.stderr)
+
+
+def stream(descriptor, replaced):
+    """Return a stream that has the encoding of the one that it replaces."""
+    return io.TextIOWrapper(
+        Stream(descriptor), getattr(replaced, 'encoding', None),
+        getattr(replaced, 'errors', 'backslashreplace'), line_buffering=True)
 
 
 def each(items, action, done):
@@ -115,9 +170,7 @@ def make(store):
 
 
 def say(message):
-    """Print a line, unless nobody reads it any more."""
-    with contextlib.suppress(BrokenPipeError):
-        tqdm.tqdm.write(message, file=sys.stderr)
+    tqdm.tqdm.write(message, file=sys.stderr)
 
 
 def complain(message):

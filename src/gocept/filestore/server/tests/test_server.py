@@ -154,6 +154,14 @@ class Serve(Case):
         self.assertEnds(server)
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
+    def test_log_that_can_not_be_written(self):
+        self.publish('a')
+        with open('/dev/full', 'w') as log:
+            server = self.start('serve', 'site.zcml', stderr=log)
+        self.wait_for_files(cur=['a'])
+        server.terminate()
+        self.assertEqual(1, server.wait(60))
+
     def test_terminated(self):
         self.check_stopped(signal.SIGTERM)
 
