@@ -85,6 +85,17 @@ def tick(directory):
             os.fchmod(file.fileno(), 0o600)
 
 
+def environment(**more):
+    """Return the environment of a child that imports what we do.
+
+    What somebody has set for his Python changes nothing there.
+    """
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith('PYTHON')}
+    path = os.pathsep.join(filter(None, sys.path))
+    return {**kept, 'PYTHONPATH': path, **more}
+
+
 def set_up(test):
     """Give a story a fresh working directory, and helpers to look at it."""
     import unittest.mock
@@ -92,7 +103,7 @@ def set_up(test):
     zope.testing.setupstack.setUpDirectory(test)
     # Programs that a story runs find the packages which it finds.
     zope.testing.setupstack.context_manager(test, unittest.mock.patch.dict(
-        os.environ, PYTHONPATH=os.pathsep.join(filter(None, sys.path))))
+        os.environ, environment(), clear=True))
     test.globs.update(ls=ls, cat=cat, python=python, sh=sh, tick=tick,
                       wait=wait)
 

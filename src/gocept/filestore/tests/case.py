@@ -8,6 +8,7 @@ import faulthandler
 import gc
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
+import gocept.filestore.testing.helper
 import os
 import pathlib
 import pickle
@@ -19,6 +20,7 @@ import tempfile
 import unittest
 
 
+environment = gocept.filestore.testing.helper.environment
 LONGEST = 600  # seconds; a test that takes longer waits for something
 NOBODY = 65534
 ONCE = gocept.filestore.retry.policy.RetryPolicy(attempts=1)
@@ -174,12 +176,6 @@ def can_mount(command='true'):
     return shutil.which(command) and not subprocess.call(
         ['unshare', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def environment(**more):
-    """Return the environment of a child that imports what we do."""
-    path = os.pathsep.join(filter(None, sys.path))
-    return {**os.environ, 'PYTHONPATH': path, **more}
 
 
 def answering(number):

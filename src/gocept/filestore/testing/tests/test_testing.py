@@ -6,6 +6,7 @@ import os
 import sys
 import types
 import unittest
+import unittest.mock
 import zope.component
 import zope.testing.cleanup
 
@@ -14,6 +15,9 @@ class Helpers(unittest.TestCase):
     """What a story is given."""
 
     def setUp(self):
+        odd = unittest.mock.patch.dict(os.environ, PYTHONOPTIMIZE='1')
+        odd.start()
+        self.addCleanup(odd.stop)
         self.before = os.getcwd(), dict(os.environ)
         self.test = types.SimpleNamespace(globs={})
         gocept.filestore.testing.helper.set_up(self.test)
@@ -31,6 +35,12 @@ class Helpers(unittest.TestCase):
     def test_fresh_directory(self):
         self.assertEqual([], os.listdir())
         self.assertNotEqual(self.before[0], os.getcwd())
+
+    def test_programs_go_by_no_variable_of_whoever_runs_the_tests(self):
+        self.assertEqual('True\n0\n', self.printed(
+            'python', 'print(__debug__)'))
+        self.assertEqual('True\n', self.printed(
+            'sh', '%s -c "print(__debug__)"' % sys.executable))
 
     def test_ls(self):
         self.assertEqual('', self.printed('ls', '.'))
