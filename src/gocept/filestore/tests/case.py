@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import errno
 import faulthandler
+import functools
 import gc
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
@@ -29,15 +30,30 @@ START = ('import gocept.filestore.tests.child as child, sys; '
 
 
 class Slow:
-    """A layer of tests that take minutes; `bin/test -u` leaves them out."""
+    """A layer of tests that take minutes; `bin/test -u` leaves them out.
+
+    They are at level 2, as is all that is `slow`.
+    """
 
 
 class Case(unittest.TestCase):
     """Each test gets a fresh directory, with a store in it."""
 
     options = {'durable': False}
+    mounts = None
+
+    @property
+    def level(self):
+        # A test without a mark has none, and is at the level of its suite.
+        return self.test.level
+
+    @property
+    def test(self):
+        return getattr(self, self._testMethodName)
 
     def setUp(self):
+        obstacle = not_mounted(getattr(self.test, 'mounts', self.mounts))
+        obstacle and self.skipTest(obstacle)
         # Whoever waits in vain says where, and ends the run.
         faulthandler.dump_traceback_later(
             LONGEST, exit=True, file=sys.__stderr__)
@@ -166,14 +182,42 @@ class Child:
         self.process.stdout.close()
 
 
+def slow(test):
+    """Leave a test, or all of a class or a suite, to `bin/test --all`."""
+    test.level = 2
+    return test
+
+
 def needs_root(reason):
     """Skip a test that can not be set up otherwise, and say so."""
-    return unittest.skipIf(os.getuid(), 'only root can ' + reason)
+    skip = unittest.skipIf(os.getuid(), 'only root can ' + reason)
+    return lambda test: slow(skip(test))
 
 
-def can_mount(command='true'):
-    """Tell whether a file system can be mounted, with such a command."""
-    return shutil.which(command) and not subprocess.call(
+def needs_mount(program='true'):
+    """Mark a test, or a class, that mounts something with a program.
+
+    Whether it can is found out when it runs: whoever tries that mounts.
+    """
+    def mark(test):
+        test.mounts = program
+        return slow(test)
+
+    return mark
+
+
+def not_mounted(program):
+    """Return why a program can not mount something here, or None."""
+    return program and (
+        os.getuid() and 'only root can mount a file system'
+        or not shutil.which(program) and '%s is not installed' % program
+        or not can_mount() and 'nothing can be mounted here'
+        or None)
+
+
+@functools.cache
+def can_mount():
+    return not subprocess.call(
         ['unshare', '--mount', 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 

@@ -13,8 +13,6 @@ import unittest
 SUBJECTS = ['spaces', 'access', 'device', 'link', 'move', 'flock', 'fsync',
             'lease', 'notification', 'modes', 'intents', 'content']
 HOUR = 60 * 60
-needs_mount = unittest.skipUnless(
-    gocept.filestore.tests.case.can_mount(), 'nothing can be mounted here')
 needs_strace = unittest.skipUnless(
     shutil.which('strace'), 'strace is not installed')
 

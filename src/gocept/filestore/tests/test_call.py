@@ -482,7 +482,7 @@ def variants():
 
 
 def test_suite():
-    suite = unittest.TestSuite()
+    suite = gocept.filestore.tests.case.slow(unittest.TestSuite())
     suite.layer = gocept.filestore.tests.case.Slow
     for case in variants():
         suite.addTests(

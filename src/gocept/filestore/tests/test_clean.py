@@ -16,7 +16,6 @@ import random
 import subprocess
 import sys
 import time
-import unittest
 
 
 NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
@@ -442,6 +441,7 @@ class Gone(CleanCase):
 
 class Race(CleanCase):
 
+    @gocept.filestore.tests.case.slow
     def test_each_file_is_removed_by_one(self):
         for space in ('tmp', 'cur', 'failed'):
             names = sorted(map(str, range(300)))
@@ -508,9 +508,7 @@ answer = number
 """
 
 
-@gocept.filestore.tests.case.needs_root('mount a file system')
-@unittest.skipUnless(gocept.filestore.tests.case.can_mount(),
-                     'no file system can be mounted here')
+@gocept.filestore.tests.case.needs_mount()
 class FullDisk(CleanCase):
 
     def test_makes_room(self):

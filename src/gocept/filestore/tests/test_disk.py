@@ -11,7 +11,6 @@ import gocept.filestore.tests.case
 import os
 import shutil
 import subprocess
-import unittest
 
 
 SOON = gocept.filestore.RetryPolicy(attempts=3, first=0)
@@ -59,9 +58,7 @@ class DiskCase(gocept.filestore.tests.case.Case):
         self.assertEqual(['a', 'failed', 'new'], sorted(names))
 
 
-@gocept.filestore.tests.case.needs_root('mount a file system')
-@unittest.skipUnless(gocept.filestore.tests.case.can_mount(),
-                     'no file system can be mounted here')
+@gocept.filestore.tests.case.needs_mount()
 class Mounted(DiskCase):
 
     def setUp(self):
@@ -194,6 +191,7 @@ class NoDescriptors(DiskCase):
              'store.status()', 'store.failures()', 'store.retry("failed")',
              'store.clean("cur", 0)', 'store.copy("cur", "cur", "new")')
 
+    @gocept.filestore.tests.case.slow
     def test_each_verb(self):
         for verb in self.verbs:
             with self.subTest(verb=verb):

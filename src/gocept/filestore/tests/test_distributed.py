@@ -259,7 +259,7 @@ def tick(directory):
 
 
 def test_suite():
-    suite = unittest.TestSuite()
+    suite = gocept.filestore.tests.case.slow(unittest.TestSuite())
     for kind in gocept.filestore.tests.volume.PROGRAMS:
         suite.addTest(tests(Volume(kind)))
     return suite

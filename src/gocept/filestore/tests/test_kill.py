@@ -41,6 +41,7 @@ def killer(step):
 """
 
 
+@gocept.filestore.tests.case.slow
 class KillCase(gocept.filestore.tests.case.Case):
 
     layer = gocept.filestore.tests.case.Slow

@@ -232,6 +232,7 @@ class Machine(hypothesis.stateful.RuleBasedStateMachine):
         return sorted(place for place in self.worlds[0] if place[0] in spaces)
 
 
+@gocept.filestore.tests.case.slow
 class Model(Machine.TestCase):
 
     layer = gocept.filestore.tests.case.Slow

@@ -162,6 +162,7 @@ def is_whole(content):
     return digest == hashlib.sha256(text.encode()).hexdigest()
 
 
+@gocept.filestore.tests.case.slow
 class PowerCase:
 
     layer = gocept.filestore.tests.case.Slow

@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import subprocess
-import unittest
 
 
 class PublishCase(gocept.filestore.tests.case.Case):
@@ -134,6 +133,7 @@ class Names(PublishCase):
         self.assertEqual(names, sorted(set(names)))
         self.assertNames(names, self.store.list('new'))
 
+    @gocept.filestore.tests.case.slow
     def test_unique_among_processes(self):
         children = [self.child() for _ in range(4)]
         for child in children:
@@ -290,8 +290,6 @@ class TooLarge(PublishCase):
         self.assertEqual('theirs', self.read('new', 'a'))
 
 
-@unittest.skipUnless(
-    gocept.filestore.tests.case.can_mount(), 'no disk can be mounted here')
 class Forked(PublishCase):
 
     def test_child_does_not_settle_what_is_its_parents(self):
@@ -309,6 +307,7 @@ class Forked(PublishCase):
             self.assertEqual('ours', self.read('new', 'a'))
 
 
+@gocept.filestore.tests.case.needs_mount()
 class FullDisk(PublishCase):
 
     def setUp(self):

@@ -24,7 +24,6 @@ import shutil
 import subprocess
 import sys
 import time
-import unittest
 import zope.testing.wait
 
 
@@ -120,6 +119,7 @@ def pairs(items):
     return zip(items, items[1:], strict=False)
 
 
+@gocept.filestore.tests.case.slow
 class RaceCase(gocept.filestore.tests.case.Case):
 
     layer = gocept.filestore.tests.case.Slow
@@ -251,9 +251,7 @@ class Link(RaceCase):
         self.check(*self.race(3000, 30))
 
 
-@unittest.skipUnless(
-    gocept.filestore.tests.case.can_mount('bindfs'),
-    'bindfs is not installed, or nothing can be mounted here')
+@gocept.filestore.tests.case.needs_mount('bindfs')
 class MountedCase(RaceCase):
     """A real file system that answers EINVAL, of all workers together."""
 

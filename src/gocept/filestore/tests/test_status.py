@@ -290,15 +290,19 @@ class Moving(StatusCase):
         worker.send(source)
         return worker
 
+    @gocept.filestore.tests.case.slow
     def test_claimed_and_given_back(self):
         self.check('claim.release()')
 
+    @gocept.filestore.tests.case.slow
     def test_done_and_put_back(self):
         self.check('claim.finish()')
 
+    @gocept.filestore.tests.case.slow
     def test_failed_and_put_back(self):
         self.check('claim.fail(gocept.filestore.Reject("no paper"))')
 
+    @gocept.filestore.tests.case.slow
     def test_tried_again_and_again(self):
         self.check('claim.fail("no paper") if claim.attempt < 3 '
                    'else claim.finish()')
@@ -324,6 +328,7 @@ class Moving(StatusCase):
         self.assertEqual(3000, sum(counts.values()), counts)
         return counts.get('cur', 0)
 
+    @gocept.filestore.tests.case.slow
     def test_claims_are_those_of_live_processes(self):
         # No claim of a live process is ever told to be that of a dead one.
         for number in range(20):

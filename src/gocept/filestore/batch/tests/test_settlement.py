@@ -2,6 +2,7 @@ import gocept.filestore.batch.deed
 import gocept.filestore.batch.tests.test_batch
 import gocept.filestore.disk.lock
 import gocept.filestore.interfaces
+import gocept.filestore.tests.case
 import json
 import os
 import shutil
@@ -562,8 +563,8 @@ class Errors(SettlementCase):
                                                       None)
         self.assertEqual(1, len(calls))
 
+    @gocept.filestore.tests.case.needs_root('become somebody else')
     def test_intent_of_somebody_else_that_may_not_be_read(self):
-        os.getuid() and self.skipTest('only root can become somebody else')
         name = self.in_doubt()
         for path in self.path.rglob('*'):
             path.chmod(0o777)

@@ -1,3 +1,4 @@
+import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import importlib.metadata
 import os
@@ -174,6 +175,7 @@ class Publish(gocept.filestore.tests.command.Case):
         self.assertRefuses("'.': not a regular file", '.')
         self.assertRefuses("'store/': not a regular file", 'store/')
 
+    @gocept.filestore.tests.case.slow
     def test_special_files(self):
         for name in ['gate', '/dev/zero', '/dev/tty0', '/dev/stdin']:
             status, output, messages = self.filestore(
@@ -258,6 +260,7 @@ class Publish(gocept.filestore.tests.command.Case):
                          (status, messages[-1]))
         self.assertEqual({}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_memory_does_not_grow(self):
         self.make('big').write_bytes(b'x' * 2 ** 20 * 64)
         sizes = []
@@ -308,7 +311,7 @@ class Mode(gocept.filestore.tests.command.Case):
         self.assertMode(0o660, self.publish(0o600, '--mode', '660'))
         self.assertMode(0o604, self.publish(0o600, '-m0604', umask=0o077))
 
-    @unittest.skipIf(os.getuid(), 'only root gives files to other groups')
+    @gocept.filestore.tests.case.needs_root('give files to other groups')
     def test_other_group(self):
         os.chown(self.path / 'tmp', -1, 12345)
         (self.path / 'tmp').chmod(0o2755)
@@ -337,6 +340,7 @@ class Mode(gocept.filestore.tests.command.Case):
 
 class Look(gocept.filestore.tests.command.Case):
 
+    @gocept.filestore.tests.case.slow
     def test_spaces(self):
         self.assertEqual((0, b'', []), self.filestore('list', 'store'))
         for space in ('tmp', 'new', 'cur', 'work', 'failed', 'attempts'):
@@ -349,6 +353,7 @@ class Look(gocept.filestore.tests.command.Case):
         status, output, messages = self.filestore('list', 'store', '../new')
         self.assertEqual((2, b'', 1), (status, output, len(messages)))
 
+    @gocept.filestore.tests.case.slow
     def test_odd_names(self):
         for name in ['a\nb', '-', os.fsdecode(b'\xff')]:
             self.put('new', name)
@@ -458,6 +463,7 @@ class ByHand(gocept.filestore.tests.command.Case):
 
 class Usage(gocept.filestore.tests.command.Case):
 
+    @gocept.filestore.tests.case.slow
     def test_store_is_not_there(self):
         for command in (['list'], ['move', 'new', 'cur', 'a'],
                         ['copy', 'new', 'cur', 'a'], ['remove', 'new', 'a']):
@@ -468,6 +474,7 @@ class Usage(gocept.filestore.tests.command.Case):
                 self.filestore(*command))
         self.assertFalse((self.directory / 'a store').exists())
 
+    @gocept.filestore.tests.case.slow
     def test_what_is_to_be_typed_works(self):
         for store in ["it's", '-dash', '$HOME', '{}', 'a b']:
             message, = self.filestore('list', '--', store)[2]
@@ -491,6 +498,7 @@ class Usage(gocept.filestore.tests.command.Case):
                      "file store can not be empty"]),
                 self.forked(command, '', 'new', 'cur', '{}'))
 
+    @gocept.filestore.tests.case.slow
     def test_help(self):
         status, output, messages = self.filestore('--help')
         self.assertEqual((0, []), (status, messages))
@@ -516,6 +524,7 @@ class Usage(gocept.filestore.tests.command.Case):
             (0, b'gocept.filestore %s\n' % version.encode(), []),
             self.filestore('--version'))
 
+    @gocept.filestore.tests.case.slow
     def test_odd_arguments(self):
         self.put('new', 'a.txt')
         (self.directory / 'a.txt').touch()

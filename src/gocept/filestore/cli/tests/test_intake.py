@@ -64,6 +64,7 @@ class Once(IntakeCase):
                 '1 file taken, 0 failed']), self.intake())
         self.assertTaken('1 file')
 
+    @gocept.filestore.tests.case.slow
     def test_ends_while_a_file_never_becomes_quiet(self):
         self.drop('a', '')
         child = self.child()
@@ -80,6 +81,7 @@ class Once(IntakeCase):
         child.process.kill()
         self.assertTaken('1 file')
 
+    @gocept.filestore.tests.case.slow
     def test_waits_for_the_default_of_five_seconds(self):
         self.drop('a')
         process = self.start('intake', 'in', 'store')
@@ -132,6 +134,7 @@ class Once(IntakeCase):
             "of the store; files are taken from outside"]), self.filestore(
                 'intake', 'store/new', 'store')[::2])
 
+    @gocept.filestore.tests.case.slow
     def test_wrong_usage(self):
         for args, message in (
                 (['', 'store'], 'the path of a folder can not be empty'),
@@ -191,6 +194,7 @@ class Watch(IntakeCase):
         self.assertEqual(
             (status, [*messages]), self.finish(process)[::2])
 
+    @gocept.filestore.tests.case.slow
     def test_until_it_is_stopped(self):
         process = self.watch()
         self.drop('a')
@@ -217,6 +221,7 @@ class Watch(IntakeCase):
         child.process.send_signal(signal.SIGTERM)
         self.assertEqual(0, child.answer())
 
+    @gocept.filestore.tests.case.slow
     def test_writer_that_takes_its_time(self):
         process = self.watch()
         with open(self.folder / 'a', 'w') as file:
@@ -229,6 +234,7 @@ class Watch(IntakeCase):
         self.assertEqual('beginend', self.read('new', 'a'))
         self.assertEnds(process, 0, '1 file taken, 0 failed')
 
+    @gocept.filestore.tests.case.slow
     def test_says_each_refusal_once(self):
         (self.folder / 'link').symlink_to('a')
         process = self.watch()
@@ -241,6 +247,7 @@ class Watch(IntakeCase):
             "a symbolic link, in '%s'" % self.folder,
             '2 files taken, 1 failed')
 
+    @gocept.filestore.tests.case.slow
     def test_says_it_again_when_it_was_mended_meanwhile(self):
         link = self.folder / 'link'
         link.symlink_to('a')
@@ -259,6 +266,7 @@ class Watch(IntakeCase):
         process.send_signal(signal.SIGTERM)
         return self.finish(process)[::2]
 
+    @gocept.filestore.tests.case.slow
     def test_ends_when_the_folder_is_gone(self):
         process = self.watch()
         shutil.rmtree(self.folder)
@@ -267,6 +275,7 @@ class Watch(IntakeCase):
             'filestore: %r: No such file or directory' % str(self.folder),
             '0 files taken, 0 failed']), (status, messages))
 
+    @gocept.filestore.tests.case.slow
     def test_two_of_them(self):
         processes = [self.watch(), self.watch()]
         names = ['%03d' % number for number in range(100)]

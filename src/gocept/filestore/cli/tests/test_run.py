@@ -2,6 +2,7 @@ import errno
 import fcntl
 import gocept.filestore.cli.run
 import gocept.filestore.cli.worker
+import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import os
 import signal
@@ -109,6 +110,7 @@ class Run(RunCase):
             '0 files processed, 3 failed'], messages)
         self.assertEqual(['40', 'KILL', 'SEGV'], self.tree()['failed'])
 
+    @gocept.filestore.tests.case.slow
     def test_command_terminated_while_nobody_stops_us(self):
         self.publish('a')
         status, messages = self.run_store('--', 'sh', '-c', 'exit 143', '{}')
@@ -170,6 +172,7 @@ class Started(RunCase):
             "filestore: '\\udcff': the command exited with status 1",
             '0 files processed, 2 failed'], messages)
 
+    @gocept.filestore.tests.case.slow
     def test_odd_stores(self):
         (self.directory / 'elsewhere' / 'target').mkdir(parents=True)
         (self.directory / 'link').symlink_to('elsewhere/target')
@@ -246,6 +249,7 @@ class Started(RunCase):
             (0, ['2 files processed, 0 failed']),
             self.run_store('--remove', '--', 'mv', '{}', '.'))
 
+    @gocept.filestore.tests.case.slow
     def test_background_process_keeps_nothing(self):
         for args in [['true'], ['true', '--remove'], ['false']]:
             result, *options = args
@@ -310,6 +314,7 @@ class Stopped(RunCase):
         self.release()
         self.assertFinished(process, 0, '1 file processed, 0 failed')
 
+    @gocept.filestore.tests.case.slow
     def test_interrupted_by_the_keyboard(self):
         self.publish('a', 'b')
         terminal = self.in_terminal('run', 'store', '--', *WAIT)
@@ -343,6 +348,7 @@ class Stopped(RunCase):
                 for path in self.path.glob('new/*'):
                     path.unlink()
 
+    @gocept.filestore.tests.case.slow
     def test_command_killed_by_hand_afterwards(self):
         self.publish('a')
         process = self.start_waiting(1)
@@ -364,6 +370,7 @@ class Stopped(RunCase):
             process, 1, "filestore: 'a': the command exited with status 3",
             '0 files processed, 1 failed')
 
+    @gocept.filestore.tests.case.slow
     def test_killed(self):
         self.publish('a', 'b')
         process = self.start_waiting(1)
@@ -393,6 +400,7 @@ class Trouble(RunCase):
                           self.directory, self.directory)]),
             self.filestore('run', 'no store', '--', *LOG))
 
+    @gocept.filestore.tests.case.slow
     def test_archive_is_gone(self):
         self.publish('a', 'b')
         status, messages = self.run_store(
@@ -455,6 +463,7 @@ class Trouble(RunCase):
         self.assertEqual(
             {'failed': ['a', 'b'], 'attempts': ['a', 'b']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_store_is_removed_while_watching(self):
         process = self.start('run', 'store', '--watch', '--', *LOG)
         self.publish('a')

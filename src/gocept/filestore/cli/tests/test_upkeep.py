@@ -1,4 +1,5 @@
 import gocept.filestore
+import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import json
 import os
@@ -110,12 +111,14 @@ class Clean(UpkeepCase):
                     'clean', 'store', 'cur', '--older-than', age))
             self.assertEqual({}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_units(self):
         self.put('cur', 'a')
         for age in ('100', '100s', '2m', '1h', '1d'):
             self.filestore('clean', 'store', 'cur', '--older-than', age)
         self.assertEqual({'cur': ['a']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_bad_ages(self):
         for age in ('', 'x', '-1', '1w', '1 h', 'inf', '1h2'):
             status, _, messages = self.filestore(

@@ -2,7 +2,6 @@ import gocept.filestore.disk.file_system
 import gocept.filestore.tests.case
 import os
 import subprocess
-import unittest
 
 
 class FileSystem(gocept.filestore.tests.case.Case):
@@ -19,9 +18,7 @@ class FileSystem(gocept.filestore.tests.case.Case):
     def test_special(self):
         self.assertFalse(self.is_local('/proc'))
 
-    @unittest.skipUnless(
-        gocept.filestore.tests.case.can_mount('bindfs'),
-        'no bindfs, or it may not mount')
+    @gocept.filestore.tests.case.needs_mount('bindfs')
     def test_fuse(self):
         mount = self.directory / 'mount'
         mount.mkdir()

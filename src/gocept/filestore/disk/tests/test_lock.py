@@ -208,6 +208,7 @@ class Wait(LockCase):
             lambda seconds: os.remove(self.path / 'new' / 'a')))
         other.release()
 
+    @gocept.filestore.tests.case.slow
     def test_replaced_after_it_was_opened(self):
         # Others go on until this has happened once.
         child = self.child()

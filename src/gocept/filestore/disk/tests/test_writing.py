@@ -7,7 +7,6 @@ import select
 import signal
 import subprocess
 import sys
-import unittest
 import zope.testing.wait
 
 
@@ -142,9 +141,7 @@ class CanNotTell(LeaseCase):
     def test_no_file(self):
         self.assertIsNone(self.is_written(self.path))
 
-    @unittest.skipUnless(
-        gocept.filestore.tests.case.can_mount('bindfs'),
-        'no bindfs, or it may not mount')
+    @gocept.filestore.tests.case.needs_mount('bindfs')
     def test_over_fuse(self):
         # The lease is granted, though somebody writes below the mount.
         mount = self.directory / 'mount'

@@ -132,6 +132,7 @@ class Kinds(Case):
 class Many(Case):
     """What there is a lot of is told in one line."""
 
+    @gocept.filestore.tests.case.slow
     def test_links(self):
         for number in range(10_000):
             os.symlink('nowhere', self.path_in('new', '%05d' % number))
@@ -189,6 +190,7 @@ class Many(Case):
             "2 things in %r, not a space: 'd', 'e'" % str(self.path),
             self.only('content')[1])
 
+    @gocept.filestore.tests.case.slow
     def test_memory_does_not_grow_with_good_files(self):
         few = self.memory()
         for number in range(50_000):
@@ -569,6 +571,7 @@ class Twins(Case):
             [(verdict, sentence.partition(': ')[2])
              for verdict, sentence, _ in self.look('content')])
 
+    @gocept.filestore.tests.case.slow
     def test_many(self):
         for number in range(5):
             self.twin('tmp/%s' % number, 'new/%s' % number)
@@ -752,6 +755,7 @@ class Probes(Case):
         with self.be_nobody():
             self.assertFine()
 
+    @gocept.filestore.tests.case.slow
     def test_of_two_at_once(self):
         child = self.child()
         child.send(
@@ -837,6 +841,7 @@ answer = number
             {'everything in %r belongs there' % str(self.path)},
             self.examine_while_in_use(False))
 
+    @gocept.filestore.tests.case.slow
     def test_where_files_are_linked(self):
         self.assertEqual(
             {'everything in %r belongs there' % str(self.path)},

@@ -8,7 +8,6 @@ import gocept.filestore.tests.doctor
 import os
 import subprocess
 import sys
-import unittest
 
 
 ELSEWHERE = 'put the store on ext4, xfs, btrfs or tmpfs'
@@ -49,6 +48,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
             (1, ['no file can be given a second name: Operation not permitted',
                  ELSEWHERE]), self.refused('link', *injections))
 
+    @gocept.filestore.tests.case.slow
     def test_no_way_to_move_in_other_words(self):
         for name in ('ENOSYS', 'EOPNOTSUPP'):
             self.assertEqual((1, [NO_MOVE, ELSEWHERE]), self.refused(
@@ -133,6 +133,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
                  'is whole to store/new']),
             self.refused('lease', 'fstatfs:error=ENOSYS'))
 
+    @gocept.filestore.tests.case.slow
     def test_no_more_watchers(self):
         self.assertEqual(
             (0, ['nobody can be told of a file that comes: '
@@ -153,6 +154,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
                  'them']),
             self.refused('notification', 'inotify_init1:error=ENOSYS'))
 
+    @gocept.filestore.tests.case.slow
     def test_notification_that_tells_nothing(self):
         self.assertEqual(
             (0, "nobody is told of a file that comes into 'store/new'"),
@@ -196,9 +198,7 @@ sys.exit(gocept.filestore.cli.__main__.main())
         return str(packages)
 
 
-@unittest.skipUnless(
-    gocept.filestore.tests.case.can_mount('bindfs'),
-    'bindfs is not installed, or nothing can be mounted here')
+@gocept.filestore.tests.case.needs_mount('bindfs')
 class Fuse(gocept.filestore.tests.doctor.Case):
     """File systems which are none of the kernel's own."""
 

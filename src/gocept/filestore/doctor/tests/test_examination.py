@@ -297,7 +297,7 @@ class Access(gocept.filestore.tests.doctor.Case):
             self.assertIn("use the store as '54321'", self.only('access')[2])
 
 
-@gocept.filestore.tests.doctor.needs_mount
+@gocept.filestore.tests.case.needs_mount()
 class Mounted(gocept.filestore.tests.doctor.Case):
     """Something is mounted in the store, for one process and its children."""
 
@@ -417,6 +417,7 @@ class CommandLine(gocept.filestore.tests.doctor.Case):
                 line for line in lines if line[:5] not in (
                     'note ', 'probl', '     ')])
 
+    @gocept.filestore.tests.case.slow
     def test_usage(self):
         for args in ([], [''], ['store', 'store'], ['--loud', 'store']):
             status, output, messages = self.filestore('doctor', *args)

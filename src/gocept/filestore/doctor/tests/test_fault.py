@@ -15,6 +15,7 @@ import unittest
 import warnings
 
 
+@gocept.filestore.tests.case.slow
 @unittest.skipIf(gocept.filestore.testing.fault.obstacle(),
                  gocept.filestore.testing.fault.obstacle())
 class Faults(gocept.filestore.doctor.tests.test_content.Case):

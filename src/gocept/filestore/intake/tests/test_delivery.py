@@ -8,7 +8,6 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
-import unittest
 
 
 class Access(gocept.filestore.intake.tests.test_intake.IntakeCase):
@@ -90,9 +89,7 @@ class AnotherDevice(gocept.filestore.intake.tests.test_intake.IntakeCase):
         self.drop('a')
         self.assertEqual(['a'], self.take())
 
-    @unittest.skipUnless(
-        gocept.filestore.tests.case.can_mount(),
-        'no file system can be mounted')
+    @gocept.filestore.tests.case.needs_mount()
     def test_full_disk(self):
         self.put_store_on_a_small_disk()
         self.drop('a', 'x' * 200000)

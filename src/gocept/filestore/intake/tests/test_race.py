@@ -49,6 +49,7 @@ def take(variant, path, folder):
         time.sleep(.001)  # leaves the processor to those who write
 
 
+@gocept.filestore.tests.case.slow
 class RaceCase(gocept.filestore.tests.case.Case):
 
     layer = gocept.filestore.tests.case.Slow

@@ -249,6 +249,7 @@ class Finish(ClaimCase):
         self.assertFalse((self.path / 'cur' / 'a').is_symlink())
         self.assertEqual('ours', self.read('cur', 'a'))
 
+    @gocept.filestore.tests.case.slow
     def test_finished_by_many_at_once(self):
         # Files of one name are put into `cur`, and removed there, by several.
         self.store.claim().finish()
@@ -305,6 +306,7 @@ class Fail(ClaimCase):
                 claim.fail(NO_PAPER)
         self.assertIn('x' * 251 + '.~1~', self.tree()['failed'])
 
+    @gocept.filestore.tests.case.slow
     def test_older_one_is_taken_away_meanwhile(self):
         remover = self.child()
         remover.run('import contextlib, os, threading\n'

@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import time
-import unittest
 import warnings
 import zope.testing.wait
 
@@ -137,9 +136,7 @@ open(store.path + '/cur/end', 'w').close()
 """
 
 
-@gocept.filestore.tests.case.needs_root('mount a file system')
-@unittest.skipUnless(gocept.filestore.tests.case.can_mount('bindfs'),
-                     'bindfs is not installed, or nothing can be mounted here')
+@gocept.filestore.tests.case.needs_mount('bindfs')
 class WithoutLeases(GuardCase):
 
     def setUp(self):

@@ -94,6 +94,7 @@ class Order(QueueCase):
 
 class Cost(QueueCase):
 
+    @gocept.filestore.tests.case.slow
     def test_one_listing_serves_many_claims(self):
         # The longest run between two looks for abandoned files counts: those
         # list `work`, which does not grow.
@@ -371,6 +372,7 @@ class Takeover(QueueCase):
         zope.testing.wait.Wait(timeout=10, wait=.01)(taken)
         self.assertGreater(len(self.store.list('new')), 0)
 
+    @gocept.filestore.tests.case.slow
     def test_before_none_is_returned(self):
         self.assertIsNone(self.store.claim())
         for number in range(20):
@@ -539,6 +541,7 @@ class HalfDone(QueueCase):
         self.assertEqual(['a', 'b', 'c', 'd'], sorted(self.take()))
         self.assertEqual({'cur': ['a', 'b', 'c', 'd']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_claiming_by_many(self):
         for number in range(50):
             self.put_twins('new', 'work', str(number))
@@ -603,6 +606,7 @@ class HalfDone(QueueCase):
 class Replaced(QueueCase):
     """Files that are replaced while they are being claimed."""
 
+    @gocept.filestore.tests.case.slow
     def test_content_is_whole_and_the_last_one_comes_last(self):
         writer = self.child()
         writer.send('for number in range(2000):\n'

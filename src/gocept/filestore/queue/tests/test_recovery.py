@@ -113,6 +113,7 @@ class Waiting(RecoveryCase):
 class Race(RecoveryCase):
     """Several processes are after the same files."""
 
+    @gocept.filestore.tests.case.slow
     def test_no_attempt_begins_before_it_is_due(self):
         # Although it was due when another process has looked at it.
         policy = gocept.filestore.retry.policy.RetryPolicy(10 ** 6, .05, .05)
@@ -222,6 +223,7 @@ class Order(RecoveryCase):
 class Many(RecoveryCase):
     """Files that wait do not slow down those that do not."""
 
+    @gocept.filestore.tests.case.slow
     def test_claim_from_new_looks_into_some_of_them(self):
         most = gocept.filestore.queue.queue.Queue.most
         waiting = 10_000
@@ -578,6 +580,7 @@ class Deaths(RecoveryCase):
         self.attempts.put_back('a', inode)
         self.assertEqual([('a', 1)], self.work_on())
 
+    @gocept.filestore.tests.case.slow
     def test_of_many_workers(self):
         # Each file that kills does so three times, whoever works on it.
         names = {kind: [kind + str(number) for number in range(10)]
@@ -720,6 +723,7 @@ class OneBadFile(RecoveryCase):
             found = dict(self.work_on())
         self.assertEqual({'a': attempt, 'b': 1}, found)
 
+    @gocept.filestore.tests.case.slow
     def test_garbage(self):
         for garbage in (b'', b'\n', b'\0' * 10 ** 6, b'[' * 10 ** 6, b'\xff',
                         b'9' * 10 ** 6, b'{"event":\n' * 10 ** 5):
@@ -767,6 +771,7 @@ class OneBadFile(RecoveryCase):
 
 class OddNames(RecoveryCase):
 
+    @gocept.filestore.tests.case.slow
     def test_fail_and_die_and_give_up(self):
         policy = gocept.filestore.retry.policy.RetryPolicy(attempts=3, first=0)
         self.store = self.open_store(retry_policy=policy)

@@ -55,6 +55,7 @@ class Watch(WatchCase):
             child.send('import time\ntime.sleep(.05)\n' + source)
             self.take(watch)
 
+    @gocept.filestore.tests.case.slow
     def test_bursts(self):
         watch = self.store.watch(poll=3600)
         child = self.child()

@@ -480,6 +480,7 @@ class Race(FailedCase):
             claim.fail(NO_PAPER)
         self.check_once(self.race(PUT_BACK))
 
+    @gocept.filestore.tests.case.slow
     def test_exactly_one_puts_back_what_waits(self):
         for name in self.names:
             self.put('new', name)
@@ -487,6 +488,7 @@ class Race(FailedCase):
             claim.fail('no paper')
         self.check_once(self.race(PUT_BACK))
 
+    @gocept.filestore.tests.case.slow
     def test_put_back_while_it_is_worked_on(self):
         # Each file fails, is put back and is done, by different processes.
         for name in self.names:

@@ -117,6 +117,7 @@ class Spoilt(JournalCase):
         self.append('failed')
         self.assertEqual(['failed'], self.found())
 
+    @gocept.filestore.tests.case.slow
     def test_huge(self):
         self.append('failed')
         with open(self.file, 'ab') as file:
@@ -261,6 +262,7 @@ class Race(JournalCase):
                                    if event['inode'] == inode])
         self.assertEqual([], self.store.list('tmp'))
 
+    @gocept.filestore.tests.case.slow
     def test_nor_is_the_very_first(self):
         writers = [self.start(
             'for number in range(150):\n'
@@ -272,6 +274,7 @@ class Race(JournalCase):
             self.assertEqual([0, 1, 2, 3], sorted(
                 event['inode'] for event in self.events(str(number))))
 
+    @gocept.filestore.tests.case.slow
     def test_while_the_last_ones_are_dropped(self):
         # The file comes and goes, and reading finds all of it or nothing.
         readers = [self.start(READ % str(self.file)),
@@ -291,6 +294,7 @@ class Race(JournalCase):
             self.assertGreater(reader.answer(), 50)
         self.assertEqual([], self.store.list('attempts'))
 
+    @gocept.filestore.tests.case.slow
     def test_killed_writers(self):
         reader = self.start(READ % str(self.file))
         counts = [self.killed(inode) for inode in range(12)]
@@ -357,9 +361,7 @@ while not os.path.exists(os.path.join(store.path, 'cur', 'end')):
 """
 
 
-@gocept.filestore.tests.case.needs_root('mount a file system')
-@unittest.skipUnless(gocept.filestore.tests.case.can_mount(),
-                     'no file system can be mounted here')
+@gocept.filestore.tests.case.needs_mount()
 class FirstEvent(JournalCase):
 
     def test_of_two_processes_at_once(self):

@@ -2,6 +2,7 @@ import gocept.filestore.disk.listing
 import gocept.filestore.disk.tests.test_listing
 import gocept.filestore.retry.known
 import gocept.filestore.testing
+import gocept.filestore.tests.case
 import os
 import time
 
@@ -63,6 +64,7 @@ class Known(gocept.filestore.disk.tests.test_listing.ListingCase):
         self.move_away_and_back('a')
         self.assertTrue(self.has())
 
+    @gocept.filestore.tests.case.slow
     def test_the_same_where_others_have_failed_before(self):
         self.write('b', {'event': 'failed'})
         self.ahead = 0

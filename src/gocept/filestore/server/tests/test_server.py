@@ -168,6 +168,7 @@ class Serve(Case):
     def test_interrupted(self):
         self.check_stopped(signal.SIGINT)
 
+    @gocept.filestore.tests.case.slow
     def test_interrupted_by_the_keyboard(self):
         self.write('shop.py', WAIT)
         self.publish('a', 'b')
@@ -185,6 +186,7 @@ class Serve(Case):
         server.terminate()
         self.assertIn(server.wait(60), (0, -signal.SIGTERM))
 
+    @gocept.filestore.tests.case.slow
     def test_killed(self):
         # Nobody is left to end them, so they notice it themselves.
         self.write('shop.py', WAIT)
@@ -208,6 +210,7 @@ class Serve(Case):
         self.wait(lambda: not is_alive(busy))
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_many_signals(self):
         self.publish('a')
         server = self.serve()
@@ -216,6 +219,7 @@ class Serve(Case):
             server.send_signal(number)
         self.assertEnds(server)
 
+    @gocept.filestore.tests.case.slow
     def test_in_a_storm(self):
         names = ['file-%03d' % number for number in range(300)]
         self.write('shop.py', 'import time\n' + LOG + '    time.sleep(.01)')
@@ -253,6 +257,7 @@ class Reload(Case):
         server.terminate()
         self.assertEnds(server)
 
+    @gocept.filestore.tests.case.slow
     def test_what_is_wrong_changes_nothing(self):
         server = self.serve()
         self.wait_for_log('woken')
@@ -271,6 +276,7 @@ class Reload(Case):
         server.terminate()
         self.assertEnds(server)
 
+    @gocept.filestore.tests.case.slow
     def test_what_is_wrong_with_the_application(self):
         # It raises what nobody has heard of.
         self.write('shop.py', LOG)
@@ -285,6 +291,7 @@ class Reload(Case):
 
 class Death(Case):
 
+    @gocept.filestore.tests.case.slow
     def test_a_worker_that_can_not_load(self):
         # The first one looks whether it can be loaded.
         self.write('shop.py', 'import pathlib\n'
@@ -345,6 +352,7 @@ class Death(Case):
 
 class Refused(Case):
 
+    @gocept.filestore.tests.case.slow
     def test_usage(self):
         message = ('filestore: it takes one of SITE.ZCML, --zope and '
                    '--configuration')
@@ -431,6 +439,7 @@ class Configuration(Case):
         server.terminate()
         self.assertEnds(server)
 
+    @gocept.filestore.tests.case.slow
     def test_mistakes(self):
         for lines, message in [
                 (['workers 1'], 'server.conf: it takes one of '

@@ -316,6 +316,7 @@ class EachCall(Case):
         with self.assertRaisesRegex(RuntimeError, 'makes no call'):
             next(self.each_call(os.getpid))
 
+    @gocept.filestore.tests.case.slow
     def test_that_is_not_made_again(self):
         null = os.open(os.devnull, os.O_RDWR)
         self.addCleanup(os.close, null)
