@@ -4,6 +4,7 @@ import gocept.filestore.retry.policy
 import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.status
 import gocept.filestore.testing
+import gocept.filestore.tests.case
 import json
 import os
 

@@ -6,6 +6,7 @@ import gocept.filestore.retry.attempt
 import gocept.filestore.retry.policy
 import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.testing
+import gocept.filestore.tests.case
 import os
 import signal
 import threading
