@@ -1,3 +1,4 @@
+"""The loop of a worker: a claim, the handler, and what became of it."""
 import contextlib
 import functools
 import gocept.filestore.interfaces

@@ -1,3 +1,4 @@
+"""What is said at the terminal, and the exit status that goes with it."""
 import click
 import gocept.filestore.interfaces
 import io

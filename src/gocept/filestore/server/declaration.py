@@ -1,3 +1,4 @@
+"""A consumer as ZCML declares it, and how it runs in this process."""
 import errno
 import gocept.filestore.consumer
 import gocept.filestore.interfaces

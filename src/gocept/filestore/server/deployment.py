@@ -1,3 +1,4 @@
+"""What a server is to run: a site, by ZCML, zope.conf or our configuration."""
 import contextlib
 import gocept.filestore.interfaces
 import logging

@@ -1,3 +1,4 @@
+"""The parent of all workers: starts, watches and exchanges them."""
 import functools
 import gocept.filestore.disk.process
 import gocept.filestore.interfaces

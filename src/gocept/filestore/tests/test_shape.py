@@ -98,6 +98,16 @@ class Interfaces(gocept.filestore.tests.case.Case):
             self.assertIn(('FileStore', name), seen)
         self.assertIn(('Claim', 'path'), seen)
 
+    def test_verbs_come_first_and_errors_last(self):
+        found = [(node.name, any('Error' in ast.unparse(base)
+                                 or 'Exception' in ast.unparse(base)
+                                 for base in node.bases))
+                 for node in HOUSE.trees['interfaces'].body
+                 if isinstance(node, ast.ClassDef)]
+        self.assertEqual('IFileStore', found[0][0])
+        kinds = [is_error for _, is_error in found]
+        self.assertEqual(sorted(kinds), kinds)
+
     def test_each_is_implemented_and_each_class_keeps_its_contract(self):
         implemented = set()
         for class_ in self.classes():
