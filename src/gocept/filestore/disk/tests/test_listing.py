@@ -1,5 +1,4 @@
 import gocept.filestore.disk.listing
-import gocept.filestore.queue.waiting
 import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.testing
 import os
@@ -15,37 +14,6 @@ class ListingCase(gocept.filestore.retry.tests.test_attempt.AttemptCase):
         for name in names:
             self.put('new', name)
             gocept.filestore.testing.helper.tick(self.path)
-
-
-class Listing(ListingCase):
-
-    def test_each_name_once(self):
-        self.put_each('b', 'a')
-        listing = gocept.filestore.queue.waiting.Listing(self.new)
-        self.put('new', 'c')
-        self.assertEqual(['b', 'a', None, None],
-                         [listing.next() for _ in range(4)])
-
-    def test_names_of_all_that_is_left(self):
-        names = {'%04d' % number for number in range(600)}
-        for name in names:
-            self.put('new', name)
-        for order in gocept.filestore.queue.waiting.ORDERS:
-            listing = gocept.filestore.queue.waiting.Listing(self.new, order)
-            self.assertEqual(names, {listing.next(), *listing.names()})
-            self.assertEqual(599, len(listing.names()))
-
-    def test_is_not_left_open_where_lookups_would_see_it(self):
-        self.put_each('a', 'b')
-        self.new.is_local = False
-        before = self.descriptors()
-        listing = gocept.filestore.queue.waiting.Listing(self.new, 'directory')
-        self.assertEqual(before, self.descriptors())
-        self.assertEqual({'a', 'b', None}, {
-            listing.next() for _ in range(3)})
-
-    def test_of_nothing(self):
-        self.assertIsNone(gocept.filestore.queue.waiting.Listing().next())
 
 
 class Until(ListingCase):
@@ -78,3 +46,66 @@ class Arrival(ListingCase):
         for entry in self.new.entries():
             os.remove(self.path / 'new' / 'a')
             self.assertEqual(0, gocept.filestore.disk.listing.arrival(entry))
+
+
+class Cached(ListingCase):
+
+    def setUp(self):
+        super().setUp()
+        self.put_each('b', 'a')
+        self.count = 0
+
+    def read(self, space):
+        self.count += 1
+        return list(space.entries())
+
+    def register(self, seconds=0):
+        """Return one that is used so many seconds after the last change."""
+        return gocept.filestore.disk.listing.CachedListing(
+            self.read, lambda: os.stat(self.path / 'new').st_ctime + seconds)
+
+    def names(self, register):
+        return sorted(entry.name for entry in register.files(self.new))
+
+    def test_at_rest_it_is_listed_once(self):
+        register = self.register(3)
+        for _ in range(3):
+            self.assertEqual(['a', 'b'], self.names(register))
+        self.assertEqual(1, self.count)
+
+    def test_each_change_is_seen(self):
+        register = self.register(3)
+        self.names(register)
+        for change, names in (
+                (lambda: self.put('new', 'c'), ['a', 'b', 'c']),
+                (lambda: os.rename(self.path / 'new' / 'a',
+                                   self.path / 'cur' / 'a'), ['b', 'c']),
+                (lambda: os.rename(self.path / 'cur' / 'a',
+                                   self.path / 'new' / 'a'), ['a', 'b', 'c']),
+                (lambda: os.rename(self.path / 'new' / 'b',
+                                   self.path / 'new' / 'd'), ['a', 'c', 'd']),
+                (lambda: os.unlink(self.path / 'new' / 'c'), ['a', 'd'])):
+            gocept.filestore.testing.helper.tick(self.path)
+            change()
+            self.assertEqual(names, self.names(register))
+        self.assertEqual(6, self.count)
+
+    def test_just_changed_it_is_listed_again(self):
+        # Another change may have the same time.
+        register = self.register(1)
+        self.assertIsNone(register.kept(self.new))
+        self.names(register)
+        self.names(register)
+        self.assertEqual(2, self.count)
+
+    def test_other_hosts_have_other_clocks(self):
+        self.new.is_local = False
+        register = self.register(3)
+        self.names(register)
+        self.names(register)
+        self.assertEqual(2, self.count)
+
+    def test_another_directory(self):
+        register = self.register(3)
+        self.names(register)
+        self.assertEqual([], register.files(self.layout['cur']))
