@@ -373,6 +373,7 @@ class Replaced(CleanCase):
     def test_finish(self):
         self.race('cur', TAKE, 'claim.finish()')
 
+    @gocept.filestore.tests.case.slow
     def test_finish_by_another_verb(self):
         self.race('cur', 'with store.publish("a") as file:\n'
                          '    _ = file.write("newer")',
@@ -468,6 +469,7 @@ class Race(CleanCase):
             self.assertEqual([], self.store.clean('tmp', 60))
         self.assertEqual([299, 299], [writer.answer() for writer in writers])
 
+    @gocept.filestore.tests.case.slow
     def test_draft_with_a_name(self):
         # Each `create` begins anew what the last one has left, and removes
         # it just before `clean` locks it. No age is too young here: the clock

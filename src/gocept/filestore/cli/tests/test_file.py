@@ -171,6 +171,7 @@ class Publish(gocept.filestore.tests.command.Case):
     def test_not_there(self):
         self.assertRefuses("'no\\n': No such file or directory", 'no\n')
 
+    @gocept.filestore.tests.case.slow
     def test_directory(self):
         self.assertRefuses("'.': not a regular file", '.')
         self.assertRefuses("'store/': not a regular file", 'store/')
@@ -445,6 +446,7 @@ class ByHand(gocept.filestore.tests.command.Case):
                 self.assertEqual((1, 2), (status, len(messages)))
                 self.assertIn('can not be the name', messages[0])
 
+    @gocept.filestore.tests.case.slow
     def test_special_files(self):
         os.mkfifo(self.path / 'new' / 'fifo')
         (self.path / 'new' / 'link').symlink_to('/etc/passwd')

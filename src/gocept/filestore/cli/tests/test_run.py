@@ -302,6 +302,7 @@ class Stopped(RunCase):
     def test_terminated(self):
         self.check_stopped(signal.SIGTERM)
 
+    @gocept.filestore.tests.case.slow
     def test_interrupted(self):
         self.check_stopped(signal.SIGINT)
 

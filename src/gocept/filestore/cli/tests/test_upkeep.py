@@ -93,6 +93,7 @@ class Retry(UpkeepCase):
         self.assertEqual(1, status)
         self.assertEqual('1 file put back, 1 failed', messages[-1])
 
+    @gocept.filestore.tests.case.slow
     def test_all_or_names(self):
         for args in ((), ('--all', 'a')):
             status, _, messages = self.filestore('retry', 'store', *args)
@@ -149,6 +150,7 @@ class Settle(UpkeepCase):
 
 class Run(UpkeepCase):
 
+    @gocept.filestore.tests.case.slow
     def test_attempts_and_delay(self):
         self.put('new', 'a')
         for _ in range(2):
@@ -157,11 +159,13 @@ class Run(UpkeepCase):
         self.assertEqual(['a'], self.tree()['failed'])
         self.assertEqual(2, self.store.failures()[0]['attempts'])
 
+    @gocept.filestore.tests.case.slow
     def test_long_delay(self):
         self.put('new', 'a')
         self.filestore('run', 'store', '--delay', '2h', '--', 'false', '{}')
         self.assertGreater(self.store.status()['waiting']['next'], 6000)
 
+    @gocept.filestore.tests.case.slow
     def test_quiet(self):
         self.put('new', 'a')
         self.assertEqual((0, b'', ['0 files processed, 0 failed']),

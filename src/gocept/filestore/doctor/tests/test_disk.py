@@ -60,11 +60,13 @@ class Refusing(gocept.filestore.tests.doctor.Case):
         self.assertEqual(1, status)
         self.assertRegex(sentence, 'not looked at .*Input/output error')
 
+    @gocept.filestore.tests.case.slow
     def test_no_links_where_none_are_needed(self):
         self.assertEqual(
             (0, ['no file can be given a second name: Operation not permitted',
                  ELSEWHERE]), self.refused('link', 'linkat:error=EPERM'))
 
+    @gocept.filestore.tests.case.slow
     def test_move_that_does_nothing(self):
         self.assertEqual(
             (1, [NO_MOVE, ELSEWHERE]),
@@ -92,11 +94,13 @@ class Refusing(gocept.filestore.tests.doctor.Case):
             self.assertEqual(
                 (1, 'flock(2) does not work: ' + reason), (status, sentence))
 
+    @gocept.filestore.tests.case.slow
     def test_flock_that_lets_everybody_in(self):
         self.assertEqual(
             (1, "flock(2) lets two at a file of 'store/tmp' at once"),
             self.first(self.refused('flock', 'flock:retval=0')))
 
+    @gocept.filestore.tests.case.slow
     def test_no_other_process(self):
         # fork(2) comes after vfork(2), where there is one.
         status, sentence = self.first(self.refused('flock', *(
@@ -119,6 +123,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
             {'put the store on a file system with fsync(2), or say that it '
              'is not durable'}, set(found[1::2]))
 
+    @gocept.filestore.tests.case.slow
     def test_fsync_of_a_directory(self):
         # The file is synced, its directory is not.
         self.assertEqual(
@@ -146,6 +151,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
                  'sysctl fs.inotify.max_user_watches=65536']),
             self.refused('notification', 'inotify_add_watch:error=ENOSPC'))
 
+    @gocept.filestore.tests.case.slow
     def test_no_notification(self):
         self.assertEqual(
             (0, ['nobody can be told of a file that comes: '

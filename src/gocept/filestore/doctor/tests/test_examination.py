@@ -408,6 +408,7 @@ class CommandLine(gocept.filestore.tests.doctor.Case):
             "note     content: 1 thing in 'store', not a space: 'README'",
             lines)
 
+    @gocept.filestore.tests.case.slow
     def test_quiet(self):
         (self.path / 'new' / 'link').symlink_to('nowhere')
         for option in ('-q', '--quiet'):
@@ -438,6 +439,7 @@ class CommandLine(gocept.filestore.tests.doctor.Case):
         self.follow(lines[-2].partition(': ')[2])
         self.assertEqual([], os.listdir(self.path / 'new'))
 
+    @gocept.filestore.tests.case.slow
     def test_name_like_an_option(self):
         self.path.rename(self.directory / '-rf')
         (self.directory / '-rf' / 'new' / 'link').symlink_to('nowhere')

@@ -381,6 +381,7 @@ class Takeover(QueueCase):
             self.assertEqual(str(number), claim.filename)
             claim.finish()
 
+    @gocept.filestore.tests.case.slow
     def test_in_each_way_of_dying(self):
         for source in ('import os; os._exit(1)',
                        'import os; os.abort()',
@@ -414,6 +415,7 @@ class Takeover(QueueCase):
         self.assertEqual(
             sorted(str(number) for number in range(100)), sorted(names))
 
+    @gocept.filestore.tests.case.slow
     def test_what_another_has_finished_meanwhile(self):
         # The name leads to the file no longer when the lock is ours.
         for _ in range(300):

@@ -397,6 +397,7 @@ class Failures(FailedCase):
         self.assertEqual(
             (5, 'five'), (failure['attempts'], failure['error']))
 
+    @gocept.filestore.tests.case.slow
     def test_death(self):
         self.put('new', 'a')
         for _ in range(5):
@@ -435,6 +436,7 @@ class Failures(FailedCase):
             self.assertEqual(
                 self.clock == 0, failure['age'] == 0, failure['age'])
 
+    @gocept.filestore.tests.case.slow
     def test_while_they_come_and_go(self):
         child = self.child()
         child.send('import gocept.filestore, os\n'

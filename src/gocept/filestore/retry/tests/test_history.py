@@ -153,6 +153,7 @@ class Written(unittest.TestCase):
 
 class Zone(gocept.filestore.tests.case.Case):
 
+    @gocept.filestore.tests.case.slow
     def test_hosts_with_different_zones(self):
         # Files are due at one moment, wherever it is looked at.
         policy = gocept.filestore.retry.policy.RetryPolicy(jitter=0)

@@ -165,6 +165,7 @@ class Serve(Case):
     def test_terminated(self):
         self.check_stopped(signal.SIGTERM)
 
+    @gocept.filestore.tests.case.slow
     def test_interrupted(self):
         self.check_stopped(signal.SIGINT)
 
@@ -360,6 +361,7 @@ class Refused(Case):
             status, _, messages = self.filestore('serve', *options)
             self.assertEqual((2, [message]), (status, messages))
 
+    @gocept.filestore.tests.case.slow
     def test_no_consumer(self):
         self.site()
         self.assertEqual(
@@ -370,6 +372,7 @@ class Refused(Case):
             "filestore: '/nothing.zcml': No such file or directory",
             self.refused('nothing.zcml'))
 
+    @gocept.filestore.tests.case.slow
     def test_no_xml(self):
         self.write('site.zcml', '<configure>\n</x>')
         self.assertEqual(
@@ -382,6 +385,7 @@ class Refused(Case):
             'filestore: the process that loads the configuration has died',
             self.refused())
 
+    @gocept.filestore.tests.case.slow
     def test_unexpected(self):
         # That is for who develops the application.
         self.write('site.zcml', SITE % '<include package="shop" />')
@@ -424,6 +428,7 @@ class Configuration(Case):
                      self.count(r's/b: process \d+ has started')))
         self.assertFalse((self.directory / 'pid').exists())
 
+    @gocept.filestore.tests.case.slow
     def test_log_is_opened_again(self):
         self.configure(
             'site-definition site.zcml', '<eventlog>', '<logfile>',
@@ -464,6 +469,7 @@ class Configuration(Case):
         with self.assertRaisesRegex(ModuleNotFoundError, 'Zope2'):
             deployment.load()
 
+    @gocept.filestore.tests.case.slow
     def test_without_the_extra(self):
         self.configure('site-definition site.zcml')
         status, output, messages = self.filestore(

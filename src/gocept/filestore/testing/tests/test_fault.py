@@ -359,6 +359,7 @@ class EachCall(Case):
         with self.assertRaises(ZeroDivisionError):
             next(self.each_call(lambda: 1 / 0))
 
+    @gocept.filestore.tests.case.slow
     def test_that_hangs(self):
         def action():
             self.make('a')
