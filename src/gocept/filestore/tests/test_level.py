@@ -41,7 +41,7 @@ class Marks(unittest.TestCase):
 
         @gocept.filestore.tests.case.needs_mount('no-such-program')
         def test_mounts(self):
-            self.fail('is skipped')
+            """Has one, and is skipped."""
 
     @gocept.filestore.tests.case.slow
     class All(gocept.filestore.tests.case.Case):
@@ -51,10 +51,6 @@ class Marks(unittest.TestCase):
 
     @gocept.filestore.tests.case.needs_mount('no-such-program')
     class Mounts(gocept.filestore.tests.case.Case):
-
-        def setUp(self):
-            super().setUp()
-            self.fail('is skipped before')
 
         def test_plain(self):
             """Has no mark, but its class."""
