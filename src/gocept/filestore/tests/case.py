@@ -105,6 +105,14 @@ class Case(unittest.TestCase):
         """Give up the rights of root until the end of the block."""
         return nobody() if os.getuid() == 0 else contextlib.nullcontext()
 
+    def forbid(self, directory, mode=0o555):
+        """Take rights from nobody, and from us if we are not root.
+
+        At the end of the test they are back, to remove what is there.
+        """
+        directory.chmod(mode)
+        self.addCleanup(directory.chmod, 0o777)
+
     @contextlib.contextmanager
     def umask(self, mask):
         before = os.umask(mask)

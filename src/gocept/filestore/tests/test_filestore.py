@@ -536,7 +536,14 @@ class Copying(FileStoreCase):
             self.path / 'new' / 'a', self.path / 'tmp' / 'a'))
 
     def test_mode_is_that_of_the_source(self):
-        for mode in (0o600, 0o640, 0o666, 0o444, 0o700, 0o000):
+        self.check_modes(0o600, 0o640, 0o666, 0o444, 0o700)
+
+    @gocept.filestore.tests.case.needs_root('read what nobody may read')
+    def test_mode_is_that_of_a_source_without_rights(self):
+        self.check_modes(0o000)
+
+    def check_modes(self, *modes):
+        for mode in modes:
             self.put('new', 'a').chmod(mode)
             for mask in (0o077, 0):
                 with self.umask(mask):

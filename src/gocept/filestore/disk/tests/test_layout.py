@@ -101,7 +101,7 @@ class Prepare(LayoutCase):
             (self.directory / 'real' / 'x' / 'store' / 'new').is_dir())
 
     def test_forbidden(self):
-        self.directory.chmod(0o755)
+        self.forbid(self.directory)
         with self.be_nobody(), self.assertRaises(PermissionError) as raised:
             self.make()
         self.assertEqual(
@@ -261,7 +261,7 @@ class Spaces(LayoutCase):
             store.list('new')
 
     def test_forbidden(self):
-        (self.path / 'new').chmod(0)
+        self.forbid(self.path / 'new', 0)
         with self.be_nobody(), self.assertRaises(PermissionError) as raised:
             self.open_store().list('new')
         self.assertEqual(errno.EACCES, raised.exception.errno)

@@ -318,6 +318,7 @@ class Moving(SpaceCase):
 
     def test_forbidden(self):
         self.put('new', 'a')
+        self.forbid(self.path / 'new')
         for verb in self.both():
             with self.be_nobody(), self.assertRaises(
                     PermissionError) as raised:

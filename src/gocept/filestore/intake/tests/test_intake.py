@@ -625,6 +625,7 @@ class Refused(IntakeCase):
         self.folder.chmod(0o777)
         self.drop('a').chmod(0o644)
         intake = self.intake()
+        self.forbid(self.path / 'new')
         self.assertForbidden(intake, self.folder / '.filestore' / 'a')
         (self.path / 'new').chmod(0o777)
         with self.be_nobody():

@@ -284,7 +284,7 @@ class Forbidden(QueueCase):
     def test_many_leave_no_descriptors_and_no_locks(self):
         for number in range(50):
             self.put('new', str(number)).chmod(0o666)
-        (self.path / 'work').chmod(0o755)
+        self.forbid(self.path / 'work')
         before = len(self.descriptors())
         with self.be_nobody():
             with self.assertRaises(PermissionError) as raised:
@@ -297,7 +297,7 @@ class Forbidden(QueueCase):
 
     def test_space(self):
         self.put('new', 'a')
-        (self.path / 'new').chmod(0o755 if self.forbidden else 0o555)
+        self.forbid(self.path / 'new')
         with self.be_nobody(), self.assertRaises(PermissionError):
             self.store.claim()
         self.assertEqual({'new': ['a']}, self.tree())

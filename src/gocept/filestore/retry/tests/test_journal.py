@@ -361,7 +361,6 @@ while not os.path.exists(os.path.join(store.path, 'cur', 'end')):
 """
 
 
-@gocept.filestore.tests.case.needs_mount()
 class FirstEvent(JournalCase):
 
     def test_of_two_processes_at_once(self):
@@ -378,6 +377,7 @@ class FirstEvent(JournalCase):
             'theirs\n' + line.decode(), self.read('attempts', 'a'))
 
 
+@gocept.filestore.tests.case.needs_mount()
 class FullDisk(JournalCase):
 
     def setUp(self):
