@@ -7,6 +7,7 @@ import gocept.filestore.datamanager
 import json
 import memory
 import os
+import statistics
 import sys
 import transaction
 import work
@@ -15,6 +16,7 @@ import work
 MEBIBYTE = 1 << 20  # bytes
 PIECE = 1 << 16     # bytes
 NAME = 'file.dat'
+TURNS = 10
 
 
 def publish(store, way, files, size):
@@ -42,6 +44,40 @@ def write_in_batch(store, documents):
         write(batch, documents)
 
 
+def alone(store, files, size):
+    """Return the seconds that a text takes, published one by one, each way.
+
+    They take turns: what else the machine does meets both. The first turn,
+    which opens the directories, does not count; of the others the median.
+    """
+    store = gocept.filestore.FileStore(store.path, durable=False)
+    documents = [(name, data.hex())
+                 for name, data in work.make_documents(files, size // 2)]
+    seconds = {way: [] for way in ALONE}
+    for start in range(TURNS):
+        for way, phase in ALONE.items():
+            turn = [(f'{way}-{name}', text)
+                    for name, text in documents[start::TURNS]]
+            taken, _ = work.timed(phase, store, turn)
+            seconds[way].append(taken / len(turn))
+    written = [(name, text.encode()) for name, text in documents]
+    work.check(written * len(ALONE), map(read, store.list('new')))
+    return {way: statistics.median(taken[1:])
+            for way, taken in seconds.items()}
+
+
+def write_texts(publisher, documents):
+    for name, text in documents:
+        with publisher.publish(name) as file:
+            file.write(text)
+
+
+def write_texts_in_batches(store, documents):
+    for name, text in documents:
+        with store.batch() as batch, batch.publish(name) as file:
+            file.write(text)
+
+
 def call(store, documents):
     """Make the plain system calls that the work cannot do without."""
     for name, data in documents:
@@ -58,6 +94,8 @@ def call(store, documents):
 
 WAYS = {'one by one': write, 'one transaction': write_in_transaction,
         'one batch': write_in_batch, 'straight-line calls': call}
+ALONE = {'publish': write_texts,
+         'batch of one file': write_texts_in_batches}
 
 
 def joinable(store):
@@ -113,5 +151,6 @@ def main(verb, path, **task):
 
 
 if __name__ == '__main__':
-    main({'publish': publish, 'join': join, 'peak': peak}[sys.argv[1]],
+    main({'publish': publish, 'alone': alone, 'join': join,
+          'peak': peak}[sys.argv[1]],
          **json.loads(sys.argv[2]))

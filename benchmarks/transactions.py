@@ -17,6 +17,8 @@ MEBIBYTE = 1 << 20  # bytes
 LEAST_GAIN = 3
 MOST_COST = 20      # microseconds
 MOST_GROWTH = 1     # MiB
+MOST_ALONE = 3      # publications
+SHARED_MEMORY = '/dev/shm'  # a tmpfs
 
 
 class Publishing(comparison.Comparison):
@@ -46,6 +48,43 @@ class Publishing(comparison.Comparison):
         return (f'{report.verdict(gain >= LEAST_GAIN)}: one transaction is '
                 f'{gain:.2f} times as fast as one by one;\n    to reach: '
                 f'{LEAST_GAIN}')
+
+
+class Alone(comparison.Comparison):
+    """Files that are published one by one, each in a batch of its own.
+
+    One process does both, by turns. It answers with the seconds a file.
+    """
+
+    verb = 'alone'
+    BASE, OURS = 'publish', 'batch of one file'
+
+    def get_tasks(self):
+        return {self.verb: {'files': self.options.files, 'size': SIZE}}
+
+    def table(self):
+        yield self.where.title
+        yield ''
+        yield waiting.line('one file', ('microseconds', 'publications'))
+        for way in (self.BASE, self.OURS):
+            yield waiting.line(way, (
+                f'{1e6 * statistics.median(self.seconds(way)):.1f}',
+                report.with_quartiles(self.costs(way))))
+
+    def seconds(self, way):
+        return [answer[way] for answer in self.answers[self.verb]]
+
+    def costs(self, way):
+        return [one / publication for one, publication in zip(
+            self.seconds(way), self.seconds(self.BASE), strict=True)]
+
+    def target(self):
+        if self.where.file_system != 'tmpfs':
+            return f'Not decided: {SHARED_MEMORY} is no tmpfs.'
+        cost = statistics.median(self.costs(self.OURS))
+        return (f'{report.verdict(cost <= MOST_ALONE)}: a batch of one file '
+                f'costs {cost:.2f} publications of one;\n    at most: '
+                f'{MOST_ALONE}')
 
 
 class Joining(comparison.Comparison):
@@ -124,8 +163,9 @@ def main():
     print(f'{options.rounds} rounds of {options.files} files of {SIZE} bytes, '
           f'{options.transactions} empty\ntransactions, seed {options.seed}'
           f'\n\n{where.title}\n', flush=True)
-    for kind in (Publishing, Joining, Memory):
-        contest = kind(where, options)
+    shared = place.Place(SHARED_MEMORY, durable=False)
+    for contest in (Publishing(where, options), Alone(shared, options),
+                    Joining(where, options), Memory(where, options)):
         contest.run()
         print(contest, end='\n\n', flush=True)
 

@@ -618,6 +618,21 @@ class IBatch(zope.interface.Interface):
     somebody changes after the vote counts as another one: it is worked on
     again if the process dies just then.
 
+    A batch that is dropped, without `commit` and `abort`, lets go of its locks
+    at once. What it leaves on the disk is as if the process had died, but for
+    the claims: they stay with the caller.
+
+    Somebody may remove a file by hand between vote and commit. Then this one
+    is left out, and all the rest is done; no other file that has its name by
+    then is touched, and nothing of it is left for others to do. A file that
+    was to be removed is simply done: one that `remove` was called for, and a
+    claimed one to be finished with keep=False. A draft, or a claimed file that
+    was to be kept, is a loss: `commit` raises `NoSuchFile` for the first one
+    after all is done, and each is logged as an error. So does
+    `IFileStore.settle` if it goes while that commits; what has gone before
+    that can not be committed. Who goes on with what another process has
+    decided can not tell what was lost from what was done.
+
     In a forked child, leaving the block does nothing, and each verb raises
     `Settled`. A child that was forked without exec between vote and commit
     shares the lock of the intent: if the parent dies, nobody goes on before
@@ -688,8 +703,11 @@ class IBatch(zope.interface.Interface):
         leaves the batch undecided: `abort` is still to be called. After that
         it is decided, also if an `OSError`, or a `KeyboardInterrupt`, keeps
         this call from doing all of it: it is raised, claims count as settled,
-        and whoever claims or publishes next does the rest. `NotSynced` means
-        that what was done, or decided, may not survive a power cut.
+        and whoever claims or publishes next does the rest. `NoSuchFile`, for a
+        file that was removed by hand, and `Settled`, for a claim that was
+        settled after the vote, tell that nobody can do this part any more;
+        the rest is done. `NotSynced` means that what was done, or decided, may
+        not survive a power cut.
         """
 
     def abort():

@@ -1,5 +1,9 @@
+"""All or nothing: what is published, finished and removed together."""
 import contextlib
-import gocept.filestore.batch.part
+import gocept.filestore.batch.finishing
+import gocept.filestore.batch.publishing
+import gocept.filestore.batch.removing
+import gocept.filestore.batch.settlement
 import gocept.filestore.disk.draft
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.name
@@ -44,14 +48,14 @@ class Batch:
             mode, encoding, errors, newline)
         if filename is not None:
             filename = self._checked(filename)
-        return gocept.filestore.batch.part.Publishing(
+        return gocept.filestore.batch.publishing.Publishing(
             self._check, self._add, self._layout, filename,
-            mode, replace, text)
+            mode, bool(replace), text)
 
     def finish(self, claim, keep=True):
         self._check()
-        self._add(
-            gocept.filestore.batch.part.Finishing(self._layout, claim, keep))
+        self._add(gocept.filestore.batch.finishing.Finishing(
+            self._layout, claim, bool(keep)))
 
     def remove(self, filename, space):
         self._check()
@@ -60,7 +64,7 @@ class Batch:
                 space, self._layout.path,
                 'the spaces for this are %s' % ', '.join(
                     gocept.filestore.disk.layout.FROM_BATCH))
-        self._add(gocept.filestore.batch.part.Removing(
+        self._add(gocept.filestore.batch.removing.Removing(
             self._layout, self._attempts,
             self._checked(gocept.filestore.disk.name.bare(filename)), space))
 
@@ -70,9 +74,10 @@ class Batch:
     def _add(self, part):
         """Let a part happen with the others, unless it is one of them."""
         self._check(part.filename)
-        if part.key in self._parts:
+        key = part.key
+        if key in self._parts:
             raise part.twice()
-        self._parts[part.key] = part
+        self._parts[key] = part
 
     def savepoint(self):
         self._check()
@@ -94,13 +99,13 @@ class Batch:
             return
         for part in parts:
             part.prepare()
-        tmp = self._layout['tmp']
-        gocept.filestore.batch.part.sync(
-            tmp, [part.draft for part in parts if part.draft])
-        tmp.sync()
+        if self._layout.durable:
+            gocept.filestore.batch.publishing.sync(
+                self._layout['tmp'],
+                [part.draft for part in parts if part.draft])
         self._intent = self._intents.write(
             [part.deed for part in parts], self._two_phase)
-        taken = self._intents.published(but=self._intent.filename)
+        taken = self._intents.published(but=self._intent)
         for part in parts:
             part.check(taken)
         self._has_voted = True
@@ -116,7 +121,8 @@ class Batch:
     def _carry_out(self, intent):
         try:
             intent.mark()
-            intent.carry_out(self._attempts)
+            gocept.filestore.batch.settlement.carry_out(
+                intent, self._attempts)
         except BaseException:
             if intent.is_committed:
                 self._leave_to_others()
@@ -143,14 +149,15 @@ class Batch:
     def _is_ours(self):
         return self._process == gocept.filestore.disk.process.number
 
+    def _check(self, filename=None):
+        if self._is_over or self._intent or (
+                self._process != gocept.filestore.disk.process.number):
+            self._check_ours()
+            raise self._settled('this batch has come to its end', filename)
+
     def _check_ours(self):
         if not self._is_ours():
             raise self._settled('this batch belongs to another process')
-
-    def _check(self, filename=None):
-        self._check_ours()
-        if self._is_over or self._intent:
-            raise self._settled('this batch has come to its end', filename)
 
     def _settled(self, reason, filename=None):
         return gocept.filestore.interfaces.Settled(

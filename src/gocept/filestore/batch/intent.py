@@ -1,13 +1,15 @@
+"""What batches are about to do, written down for all who look."""
 import collections
 import contextlib
-import gocept.filestore.batch.deed
+import gocept.filestore.batch.finishing
+import gocept.filestore.batch.publishing
+import gocept.filestore.batch.removing
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.move
 import gocept.filestore.disk.name
-import gocept.filestore.disk.process
 import gocept.filestore.disk.space
-import gocept.filestore.publish
+import gocept.filestore.interfaces
 import json
 import math
 import os
@@ -16,13 +18,19 @@ import os
 # What others have to know of an intent: the names that it is about to
 # publish, its drafts, and names and inodes of the files that it has claimed.
 Concerns = collections.namedtuple('Concerns', 'names drafts claims')
+KINDS = {deed.kind: deed
+         for deed in (gocept.filestore.batch.publishing.Publish,
+                      gocept.filestore.batch.finishing.Finish,
+                      gocept.filestore.batch.removing.Remove)}
 # In this order: an intent moves from the first to the second.
 SPACES = (gocept.filestore.disk.layout.UNDECIDED,
           gocept.filestore.disk.layout.DECIDED)
+LITERALS = {str: json.encoder.encode_basestring_ascii, int: repr, float: repr,
+            bool: {False: 'false', True: 'true'}.__getitem__}
 
 
 class Intents:
-    """What the batches of a store are about to do, written down.
+    """What the batches of a store are about to do.
 
     The process that has begun a batch holds the lock of its intent. So one
     that nobody has locked was left behind: in `voted` by who has died before
@@ -35,46 +43,42 @@ class Intents:
 
     def write(self, deeds, two_phase):
         """Write down what is to be done, and return it as an `Intent`."""
-        for name in SPACES:
-            self._layout.made(name)
-        content = {
-            'time': self._layout.clock(),
-            'host': gocept.filestore.disk.name.HOST,
-            'process': gocept.filestore.disk.process.number,
-            'two_phase': two_phase,
-            'deeds': list(map(gocept.filestore.batch.deed.written, deeds))}
-        filename, held = self._publish(json.dumps(content))
-        return Intent(self._layout, 'voted', filename, held, content, deeds)
+        time = self._layout.clock()
+        text = written(time, two_phase, deeds)
+        try:
+            spaces, filename, held = self._publish(text)
+        except FileNotFoundError:
+            self._layout['tmp']
+            for name in SPACES:
+                self._layout.made(name)
+            spaces, filename, held = self._publish(text)
+        return Intent(
+            self._layout, spaces, filename, held, time, two_phase, deeds)
 
     def _publish(self, text):
-        """Return the name of a new intent, and its lock held from the start.
+        """Return a new intent: where, its name, and its lock, held at once.
         """
-        publication = gocept.filestore.publish.Publication(
-            self._layout, None, 'w', target='voted')
-        with contextlib.ExitStack() as failing:
-            failing.callback(self._withdraw, publication.filename)
-            failing.enter_context(gocept.filestore.disk.space.Naming(
-                self._layout['voted'].path_of(publication.filename)))
-            with publication as file:
-                file.write(text + '\n')
-                held = gocept.filestore.disk.lock.Held(
-                    os.dup(file.fileno()), os.fstat(file.fileno()))
-                failing.callback(held.release)
-            failing.pop_all()
-        return publication.filename, held
-
-    def _withdraw(self, filename):
-        """Remove what may be there although its directory was not synced."""
-        # Another error is on its way already.
-        with contextlib.suppress(OSError):
-            self._layout['voted'].remove(filename)
+        recent = self._layout.recent
+        tmp, voted, committed = (
+            recent('tmp'), recent('voted'), recent('committed'))
+        filename, held = gocept.filestore.disk.name.unique(), None
+        try:
+            held = locked(tmp, filename, text, self._layout.file_mode)
+            tmp.move(filename, voted, filename, held.status)
+            voted.sync()
+        except BaseException as error:
+            withdraw(filename, held, tmp, voted)
+            gocept.filestore.disk.space.tell_path(
+                error, voted.path_of(filename))
+            raise
+        return (voted, committed), filename, held
 
     def left(self, refused):
         """Yield the intents that no live process has, locked, oldest first.
 
         What is wrong with one does not keep the others.
         """
-        for filename, name in sorted(self._found().items()):
+        for filename, name in sorted(self._found(self._spaces()).items()):
             try:
                 intent = self._take(name, filename)
             except OSError as error:
@@ -85,18 +89,20 @@ class Intents:
                     yield intent
 
     def published(self, but):
-        """Return the names that others are about to publish."""
-        return {name for concerns in self._concerns(but)
+        """Return the names that others than an intent are about to publish.
+        """
+        return {name for concerns in self._concerns(but.spaces, but.filename)
                 for name in concerns.names}
 
     def has_draft(self, draft):
         """Tell whether a draft is about to be published."""
-        return any(draft in concerns.drafts for concerns in self._concerns())
+        return any(draft in concerns.drafts
+                   for concerns in self._concerns(self._spaces()))
 
     def has_claim(self, filename, inode):
         """Tell whether a file in `work` is about to leave it."""
         return any((filename, inode) in concerns.claims
-                   for concerns in self._concerns())
+                   for concerns in self._concerns(self._spaces()))
 
     def described(self):
         """Return a dictionary for each intent that was left behind."""
@@ -104,33 +110,43 @@ class Intents:
         return [intent.described(now) for intent in self.left(refused=[])
                 if intent.is_committed or intent.is_in_doubt]
 
-    def _concerns(self, but=None):
-        """Yield the concerns of all intents, also of those that live."""
-        found = self._found()
-        for filename in set(self._known) - set(found):
-            self._known.pop(filename, None)
-        for filename, name in found.items():
-            if filename != but:
-                yield self._known.get(filename) or self._learn(name, filename)
+    def _spaces(self):
+        return tuple(map(self._layout.get, SPACES))
+
+    def _concerns(self, spaces, but=None):
+        """Return the concerns of all intents, also of those that live."""
+        found = self._found(spaces, but)
+        if self._known:
+            self._known = {filename: self._known[filename]
+                           for filename in self._known if filename in found}
+        return found and [
+            self._known.get(filename) or self._learn(name, filename)
+            for filename, name in found.items()]
 
     def _learn(self, name, filename):
         content = self._read(name, filename)
-        concerns = concerns_of(content['deeds'] if content else ())
+        concerns = Concerns(set(), set(), set())
+        for deed in content['deeds'] if content else ():
+            deed.reserve(concerns)
         if content:
             self._known[filename] = concerns
         return concerns
 
-    def _found(self):
-        """Return the names of all intents, with their spaces.
+    def _found(self, spaces, but=None):
+        """Return the names of all intents, with the names of their spaces.
 
         One with two names was left by a move in two steps; it is committed.
         """
-        return {entry.name: name for name in SPACES
-                for entry in self._entries(name)}
+        found = {}
+        for space in spaces:
+            for filename in space.names() if space else ():
+                if filename != but and self._is_intent(space, filename):
+                    found[filename] = space.name
+        return found
 
-    def _entries(self, name):
-        space = self._layout.get(name)
-        return space.entries() if space else ()
+    def _is_intent(self, space, filename):
+        return filename in self._known or (
+            filename[0] != '.' and space.has_file(filename))
 
     def _take(self, name, filename):
         space = self._layout[name]
@@ -142,8 +158,8 @@ class Intents:
                 self._read(name, filename))
         if not content:
             return held.release()
-        return Intent(self._layout, name, filename, held, content,
-                      content['deeds'])
+        return Intent(self._layout, self._spaces(), filename, held, **content,
+                      is_committed=name == 'committed')
 
     def _read(self, name, filename):
         """Return what is written down; None if it has gone, or is spoilt.
@@ -158,52 +174,27 @@ class Intents:
                         return parsed(file.read())
 
 
-def concerns_of(deeds):
-    kinds = {class_: [deed for deed in deeds if isinstance(deed, class_)]
-             for class_ in gocept.filestore.batch.deed.DEEDS.values()}
-    publishing = kinds[gocept.filestore.batch.deed.Publish]
-    return Concerns(
-        {deed.filename for deed in publishing},
-        {deed.draft for deed in publishing},
-        {(deed.filename, deed.inode)
-         for deed in kinds[gocept.filestore.batch.deed.Finish]})
-
-
-def parsed(text):
-    """Return what an intent says, None for what is none."""
-    try:
-        content = json.loads(text)
-        content['deeds'] = list(map(
-            gocept.filestore.batch.deed.read, content['deeds']))
-        is_good = (math.isfinite(content['time'])
-                   and type(content['two_phase']) is bool)
-    except (ArithmeticError, LookupError, RecursionError, TypeError,
-            ValueError):
-        return None
-    return content if is_good else None
-
-
 class Intent:
     """What one batch is about to do, locked by this process."""
 
-    def __init__(self, layout, space, filename, held, content, deeds):
+    is_first = False  # nobody can have carried out anything yet
+
+    def __init__(self, layout, spaces, filename, held, time, two_phase, deeds,
+                 is_committed=False):
         self._layout = layout
-        self._space = space
         self._held = held
+        self.spaces = spaces
         self.filename = filename
+        self.time = time
+        self.two_phase = two_phase
         self.deeds = deeds
-        self.time = content['time']
-        self.two_phase = content['two_phase']
+        self.is_committed = is_committed
 
     def __enter__(self):
         return self
 
     def __exit__(self, *args):
         self.release()
-
-    @property
-    def is_committed(self):
-        return self._space == 'committed'
 
     @property
     def is_in_doubt(self):
@@ -216,40 +207,122 @@ class Intent:
             'age': max(0, now - self.time),
             'decided': self.is_committed,
             **{kind: sorted(deed.filename for deed in self.deeds
-                            if gocept.filestore.batch.deed.kind_of(
-                                deed) == kind)
-               for kind in gocept.filestore.batch.deed.DEEDS}}
+                            if deed.kind == kind) for kind in KINDS}}
 
     def mark(self):
         """Decide that all of it is done. From here on others go on."""
+        try:
+            if all(self.spaces):
+                return self._move()
+        except FileNotFoundError:
+            pass  # the directories may be others since they were looked at
         committed = self._layout.made('committed')
-        self._layout['voted'].move(
+        self.spaces = self._layout['voted'], committed
+        self._move()
+
+    def _move(self):
+        voted, committed = self.spaces
+        voted.move(
             self.filename, committed, self.filename, self._held.status)
-        self._space = 'committed'
+        self.is_committed = self.is_first = True
         committed.sync()
 
-    def carry_out(self, attempts):
-        """Do what is left, and forget it then; tell whether all is done."""
-        if not gocept.filestore.batch.deed.carry_out_all(
-                self.deeds, self._layout, attempts):
-            return False
-        try:
-            gocept.filestore.batch.deed.sync(self.deeds, self._layout)
-        finally:
-            # A sync that has failed is told, and not tried again by others.
-            self.remove()
-        gocept.filestore.batch.deed.tell(self.deeds, self._layout.path)
-        return True
-
     def remove(self):
-        """Forget it, and let go. A move in two steps may have left two names.
+        """Forget it, and let go.
+
+        A move in two steps that another one has begun may have left two
+        names; the one in `committed` decides, and goes last.
         """
-        for space in filter(None, map(self._layout.get, SPACES)):
-            if space.has_file(self.filename):
+        for space in filter(None, self.spaces[self.is_first:]):
+            try:
                 space.remove(self.filename)
-        if not self.is_committed and self._layout.get('voted'):
-            self._layout['voted'].sync()
-        self.release()
+            except gocept.filestore.interfaces.NoSuchFile:
+                pass
+        if not self.is_committed:
+            self.spaces[0].sync()
+        self._held.close()
 
     def release(self):
         self._held.release()
+
+
+def locked(tmp, filename, text, file_mode):
+    """Write an intent, and return it locked."""
+    descriptor = tmp.create(filename, os.O_WRONLY, file_mode)
+    try:
+        gocept.filestore.disk.lock.lock(descriptor)
+        rest = text.encode()
+        while rest:
+            rest = rest[os.write(descriptor, rest):]
+        if tmp.durable:
+            gocept.filestore.disk.move.sync(descriptor)
+        if not tmp.is_local:
+            # Others can read it as soon as it is closed (NFS).
+            os.close(os.dup(descriptor))
+        # Nobody exchanges a file whose name is ours, so nobody asks for more.
+        return gocept.filestore.disk.lock.Held(descriptor, status=None)
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def withdraw(filename, held, *spaces):
+    """Remove what may be there although its directory was not synced."""
+    # Another error is on its way already.
+    for space in spaces:
+        with contextlib.suppress(OSError):
+            space.remove(filename)
+    if held is not None:
+        held.release()
+
+
+def written(time, two_phase, deeds):
+    """Return JSON, which a call of json.dumps takes twice as long to make."""
+    return '{%s, %s, "deeds": [%s]}\n' % (
+        member('time', time), member('two_phase', two_phase),
+        ', '.join(map(record, deeds)))
+
+
+def record(deed):
+    return '{"deed": "%s", %s}' % (deed.kind, ', '.join([
+        member(name, getattr(deed, name)) for name in deed.facts]))
+
+
+def member(name, value):
+    return '"%s": %s' % (name, LITERALS.get(type(value), json.dumps)(value))
+
+
+def parsed(text):
+    """Return what an intent says, None for what is none."""
+    try:
+        found = json.loads(text)
+        content = {name: found[name] for name in ('time', 'two_phase')}
+        content['deeds'] = list(map(read, found['deeds']))
+        is_good = (math.isfinite(content['time'])
+                   and type(content['two_phase']) is bool)
+    except (ArithmeticError, LookupError, RecursionError, TypeError,
+            ValueError):
+        return None
+    return content if is_good else None
+
+
+def read(record):
+    """Return the deed that was written; raise `ValueError` for what is none.
+
+    Somebody may have changed it. No name leads out of the store.
+    """
+    deed = KINDS[record['deed']]
+    facts = {name: record[name] for name in deed.facts}
+    for name, allowed in deed.facts.items():
+        if not is_good(facts[name], allowed):
+            raise ValueError('%s can not be %r' % (name, facts[name]))
+    return deed(**facts)
+
+
+def is_good(value, allowed):
+    """Tell whether this is one of some values, or of a type; `str` is a name.
+    """
+    if isinstance(allowed, tuple):
+        return value in allowed
+    return type(value) is allowed and not (
+        allowed is str and gocept.filestore.disk.name.objection(value))

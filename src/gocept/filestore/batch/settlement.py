@@ -1,5 +1,5 @@
+"""Brings to an end what a batch has decided, of this process or another."""
 import contextlib
-import gocept.filestore.batch.deed
 import gocept.filestore.interfaces
 import logging
 
@@ -98,17 +98,67 @@ class Settlement:
         return self._roll_forward(intent)
 
     def _roll_forward(self, intent):
-        is_done = intent.carry_out(self._attempts)
+        is_done = carry_out(intent, self._attempts)
         if not is_done:
             self._look_at = self._layout.now()  # nobody is to overtake it
         return is_done
 
     def _abort(self, intent):
-        """Remove the drafts; what was claimed is taken over by a claim."""
         intent.remove()
-        tmp = self._layout['tmp']
         for deed in intent.deeds:
-            if isinstance(deed, gocept.filestore.batch.deed.Publish) and (
-                    tmp.has_file(deed.draft)):
-                tmp.remove(deed.draft)
+            deed.give_up(self._layout)
         return True
+
+
+def carry_out(intent, attempts):
+    """Do what is left, and forget it then; tell whether all is done."""
+    layout = attempts.layout
+    done, lost = carry_out_all(
+        intent.deeds, layout, attempts, intent.is_first)
+    is_over = len(done) + len(lost) == len(intent.deeds)
+    try:
+        if is_over:
+            sync(intent, layout)
+            for deed in done:
+                deed.tell(layout.path)
+    finally:
+        if lost:
+            raise lost[0]
+    return is_over
+
+
+def carry_out_all(deeds, layout, attempts, is_first=False):
+    """Carry out deeds; return which are done, and what of them is lost.
+
+    What is wrong with one does not keep the others; but a directory that
+    could not be synced is not synced again for the next one.
+    """
+    done, lost, errors = [], [], []
+    for deed in deeds:
+        try:
+            if deed.carry_out(layout, attempts, is_first):
+                done.append(deed)
+        except gocept.filestore.interfaces.NotSynced:
+            raise
+        except (gocept.filestore.interfaces.NoSuchFile,
+                gocept.filestore.interfaces.Settled) as error:
+            # Somebody was there first, by hand; nobody can do it any more.
+            logger.error('%s', error)
+            lost.append(error)
+        except OSError as error:
+            errors.append(error)
+    if errors:
+        raise (lost + errors)[0]
+    return done, lost
+
+
+def sync(intent, layout):
+    """Bring to the disk what was carried out, and forget the intent."""
+    try:
+        if layout.durable:
+            names = {name for deed in intent.deeds for name in deed.spaces}
+            for space in filter(None, map(layout.get, sorted(names))):
+                space.sync()
+    finally:
+        # A sync that has failed is told, and not tried again by others.
+        intent.remove()

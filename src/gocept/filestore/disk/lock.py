@@ -1,5 +1,4 @@
 """Holds a file, which is evidence of a process that lives: flock(2)."""
-import contextlib
 import errno
 import fcntl
 import gocept.filestore.disk.move
@@ -111,8 +110,10 @@ class Held:
         if self.descriptor is None:
             return
         if self.is_ours():
-            with contextlib.suppress(OSError):
+            try:
                 lock(self.descriptor, fcntl.LOCK_UN)
+            except OSError:
+                pass
         self.close()
 
     __del__ = release

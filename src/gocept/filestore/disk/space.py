@@ -160,6 +160,21 @@ class Space:
             with contextlib.suppress(OSError):  # it was only read
                 os.close(descriptor)
 
+    def names(self):
+        """Return the names of a fresh listing, whatever they are of.
+
+        Where there is next to nothing it takes half as long as `entries`.
+        """
+        try:
+            descriptor = os.open('.', DIRECTORY, dir_fd=self.descriptor)
+            try:
+                return os.listdir(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            error.filename = self.path
+            raise
+
     def move(self, filename, target, new_name, status=None):
         """Move a file into another space; never replace one."""
         try:

@@ -267,6 +267,12 @@ class House(unittest.TestCase):
 
 class Modules(unittest.TestCase):
 
+    def test_each_says_what_lives_in_it(self):
+        for name, tree in HOUSE.trees.items():
+            words = ast.get_docstring(tree)
+            self.assertTrue(words, name)
+            self.assertRegex(words, '[.:]\n|[.:]$', name)
+
     def test_modules_are_imported_and_not_names(self):
         for name, tree in HOUSE.trees.items():
             self.assertEqual([], [

@@ -1,10 +1,12 @@
-import errno
+import gc
 import gocept.filestore.disk.lock
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import os
 import unittest.mock
+import warnings
+import weakref
 
 
 interfaces = gocept.filestore.interfaces
@@ -26,6 +28,12 @@ class BatchCase(gocept.filestore.tests.case.Case):
         if 'tmp' in found:
             found['tmp'] = len(found['tmp'])
         return found
+
+    def refuse(self, kind, text, action, *args, **options):
+        with self.assertRaises(kind) as raised:
+            action(*args, **options)
+        self.assertIn(text, str(raised.exception))
+        self.assertEqual(str(self.path), raised.exception.store)
 
     def dies(self, source, **options):
         """Let another process die at the end of a piece of Python."""
@@ -61,52 +69,16 @@ class Together(BatchCase):
         self.assertEqual(
             {'work': ['x'], 'attempts': ['x'], 'cur': ['old']}, self.files())
 
-    def test_claim_is_still_up_to_the_caller_after_an_abort(self):
-        claim = self.claimed('x')
-        batch = self.store.batch()
-        batch.finish(claim)
-        batch.vote()
-        batch.abort()
-        self.assertEqual({'work': ['x']}, self.files())
-        claim.finish()
+    def test_where_the_disk_can_not_be_told_to_begin(self):
+        self.store = self.open_store(durable=True)
+        with unittest.mock.patch.object(os, 'posix_fadvise'):
+            del os.posix_fadvise
+            self.test_all_of_it_happens_at_the_end()
 
     def test_nothing_writes_nothing(self):
         with self.store.batch():
             pass
         self.assertEqual({'tmp', 'new', 'cur'}, set(os.listdir(self.path)))
-
-    def test_names_of_its_own(self):
-        with self.store.batch() as batch:
-            publications = [batch.publish(), batch.publish()]
-            for publication in publications:
-                with publication as file:
-                    file.write('text')
-        self.assertEqual(
-            sorted(publication.filename for publication in publications),
-            self.tree()['new'])
-
-    def test_options_of_a_publication(self):
-        with self.store.batch() as batch:
-            self.publish(batch, 'a', 'ä\n', encoding='latin-1',
-                         newline='\r\n')
-            self.publish(batch, 'b', b'\0', mode='wb')
-        self.assertEqual(
-            b'\xe4\r\n', (self.path / 'new' / 'a').read_bytes())
-        self.assertEqual(b'\0', (self.path / 'new' / 'b').read_bytes())
-
-    def test_file_that_was_closed_in_the_block(self):
-        self.store = self.open_store(durable=True)
-        with self.store.batch() as batch:
-            with batch.publish('a') as file:
-                file.write('text')
-                file.close()
-        self.assertEqual('text', self.read('new', 'a'))
-
-    def test_replacing(self):
-        self.put('new', 'a', 'older')
-        with self.store.batch() as batch:
-            self.publish(batch, 'a', replace=True)
-        self.assertEqual('text', self.read('new', 'a'))
 
     def test_durable(self):
         store = self.store = self.open_store(durable=True)
@@ -116,240 +88,8 @@ class Together(BatchCase):
             batch.finish(claim)
         self.assertEqual({'new': ['a'], 'cur': ['x']}, self.files())
 
-    def test_where_the_disk_can_not_be_told_to_begin(self):
-        self.store = self.open_store(durable=True)
-        with unittest.mock.patch.object(os, 'posix_fadvise'):
-            del os.posix_fadvise
-            self.test_all_of_it_happens_at_the_end()
-
-    def test_attempts_of_what_is_finished_are_forgotten(self):
-        claim = self.claimed('x')
-        claim.fail(interfaces.Retry(after=0))
-        with self.store.batch() as batch:
-            batch.finish(self.store.claim())
-        self.assertEqual({'cur': ['x']}, self.files())
-
-    def test_from_where_it_removes(self):
-        self.claimed('f').fail(interfaces.Reject('no'))
-        self.put('new', 'n')
-        with self.store.batch() as batch:
-            batch.remove('n', 'new')
-            batch.remove('f', 'failed')
-        self.assertEqual({}, self.files())
-
-    def test_what_is_about_to_be_removed_is_not_claimed(self):
-        self.put('new', 'n')
-        batch = self.store.batch()
-        batch.remove('n', 'new')
-        batch.vote()
-        self.assertIsNone(self.open_store().claim())
-        batch.abort()
-        self.open_store().claim().finish()
-
 
 class Errors(BatchCase):
-
-    def refuse(self, kind, text, action, *args, **options):
-        with self.assertRaises(kind) as raised:
-            action(*args, **options)
-        self.assertIn(text, str(raised.exception))
-        self.assertEqual(str(self.path), raised.exception.store)
-
-    def test_name_twice(self):
-        with self.store.batch() as batch:
-            self.publish(batch, 'a')
-            self.refuse(interfaces.NameTaken, 'twice',
-                        self.publish, batch, 'a', 'newer', replace=True)
-        self.assertEqual({'new': ['a']}, self.files())
-        self.assertEqual('text', self.read('new', 'a'))
-
-    def test_name_that_is_taken(self):
-        self.put('new', 'b', 'theirs')
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        self.publish(batch, 'b')
-        self.refuse(interfaces.NameTaken, "there is one in 'new'", batch.vote)
-        batch.abort()
-        self.assertEqual({'new': ['b']}, self.files())
-
-    def test_name_that_is_taken_in_a_block(self):
-        self.put('new', 'a', 'theirs')
-        with self.assertRaises(interfaces.NameTaken):
-            with self.store.batch() as batch:
-                self.publish(batch, 'a')
-        self.assertEqual({'new': ['a']}, self.files())
-
-    def test_name_that_another_batch_has(self):
-        other, batch = self.store.batch(), self.open_store().batch()
-        for each in (other, batch):
-            self.publish(each, 'a')
-        other.vote()
-        self.refuse(interfaces.NameTaken, 'another batch', batch.vote)
-        batch.abort()
-        other.commit()
-        self.assertEqual({'new': ['a']}, self.files())
-
-    def test_name_that_is_a_link(self):
-        os.symlink('elsewhere', self.path / 'new' / 'a')
-        batch = self.store.batch()
-        self.publish(batch, 'a', replace=True)
-        self.refuse(interfaces.NotRegular, 'no regular file', batch.vote)
-        batch.abort()
-
-    def test_draft_that_has_gone(self):
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        self.store.clean('tmp', 0)
-        with self.assertRaises(interfaces.NoSuchFile):
-            batch.vote()
-        batch.abort()
-        self.assertEqual({}, self.files())
-
-    def test_draft_that_somebody_is_removing(self):
-        # Who removes it has locked it before our intent could be seen.
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        draft = self.store.list('tmp')[0]
-        held = gocept.filestore.disk.lock.hold(
-            self.store._layout['tmp'], os.path.basename(draft))
-        self.refuse(interfaces.NoSuchFile, 'draft has gone', batch.vote)
-        held.release()
-        batch.abort()
-        self.assertEqual({}, self.files())
-
-    def test_bad_name(self):
-        batch = self.store.batch()
-        self.refuse(interfaces.InvalidName, 'dot', batch.publish, '.a')
-        self.refuse(interfaces.InvalidName, 'separator',
-                    batch.publish, '../a')
-
-    def test_bad_mode(self):
-        with self.assertRaises(ValueError):
-            self.store.batch().publish('a', 'r')
-
-    def test_no_room_for_the_intent(self):
-        # No file of this process may grow beyond 10 bytes.
-        error = self.child().run(
-            'import resource\n'
-            'before = resource.getrlimit(resource.RLIMIT_FSIZE)\n'
-            'resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))\n'
-            'try:\n'
-            '    with store.batch() as batch:\n'
-            '        with batch.publish("a") as file:\n'
-            '            _ = file.write("text")\n'
-            'except OSError as error:\n'
-            '    answer = error.errno, error.filename\n'
-            'resource.setrlimit(resource.RLIMIT_FSIZE, before)')
-        self.assertEqual(errno.EFBIG, error[0])
-        self.assertTrue(error[1].startswith(str(self.path / 'voted')), error)
-        self.assertEqual({}, self.files())
-
-    def test_claim_of_another_store(self):
-        other = gocept.filestore.filestore.FileStore(
-            str(self.directory / 'other'), durable=False, prepare=True)
-        with other.publish('a') as file:
-            file.write('text')
-        self.put('new', 'a')
-        ours = self.store.claim()
-        with other.claim() as claim:
-            self.refuse(interfaces.ForeignClaim, 'not claimed from here',
-                        self.store.batch().finish, claim)
-        ours.finish()
-
-    def test_what_is_no_claim(self):
-        for claim in (None, 'a', self.store):
-            with self.assertRaises(TypeError):
-                self.store.batch().finish(claim)
-
-    def test_claim_that_is_settled(self):
-        claim = self.claimed('x')
-        claim.finish()
-        self.refuse(interfaces.Settled, 'settled before',
-                    self.store.batch().finish, claim)
-
-    def test_claim_that_is_settled_before_the_vote(self):
-        claim = self.claimed('x')
-        batch = self.store.batch()
-        batch.finish(claim)
-        claim.release()
-        self.refuse(interfaces.Settled, 'settled before', batch.vote)
-        batch.abort()
-        self.assertEqual({'new': ['x']}, self.files())
-
-    def test_claim_that_is_settled_after_the_vote(self):
-        claim = self.claimed('x')
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        batch.finish(claim)
-        batch.vote()
-        claim.release()
-        self.refuse(interfaces.Settled, 'settled before', batch.commit)
-        # What can be done is done, the others find nothing more to do.
-        self.assertEqual(['x', 'a'], [
-            claim.filename for claim in self.store.claims()
-            if claim.finish() is None])
-        self.assertEqual({'cur': ['a', 'x']}, self.files())
-
-    def test_claim_twice(self):
-        claim = self.claimed('x')
-        with self.store.batch() as batch:
-            batch.finish(claim)
-            self.refuse(interfaces.Settled, 'twice', batch.finish, claim)
-
-    def test_claimed_file_that_has_gone(self):
-        claim = self.claimed('x')
-        batch = self.store.batch()
-        batch.finish(claim)
-        os.remove(claim.path)
-        self.refuse(interfaces.NoSuchFile, "none in 'work'", batch.vote)
-        batch.abort()
-        with self.assertRaises(interfaces.NoSuchFile):
-            claim.finish()
-
-    def test_remove_what_is_not_there(self):
-        batch = self.store.batch()
-        for space in ('new', 'cur', 'failed'):
-            self.refuse(interfaces.NoSuchFile, 'there is none',
-                        batch.remove, 'a', space)
-        self.refuse(interfaces.InvalidSpace, 'new, cur, failed',
-                    batch.remove, 'a', 'work')
-        os.symlink('elsewhere', self.path / 'cur' / 'link')
-        self.refuse(interfaces.NotRegular, 'no regular file',
-                    batch.remove, 'link', 'cur')
-
-    def test_remove_twice(self):
-        self.put('cur', 'a')
-        with self.store.batch() as batch:
-            batch.remove('a', 'cur')
-            self.refuse(interfaces.NoSuchFile, 'twice',
-                        batch.remove, 'a', 'cur')
-
-    def test_remove_what_goes_before_the_vote(self):
-        self.put('cur', 'a')
-        batch = self.store.batch()
-        batch.remove('a', 'cur')
-        self.store.remove('a', 'cur')
-        self.refuse(interfaces.NoSuchFile, 'there is none', batch.vote)
-        batch.abort()
-
-    def test_remove_what_somebody_is_taking(self):
-        path = self.put('new', 'a')
-        batch = self.store.batch()
-        batch.remove('a', 'new')
-        held = gocept.filestore.disk.lock.hold(self.store._layout['new'], 'a')
-        self.refuse(interfaces.NoSuchFile, 'is taking it', batch.vote)
-        held.release()
-        batch.abort()
-        self.assertTrue(path.exists())
-
-    def test_remove_spares_what_has_replaced_it(self):
-        self.put('new', 'a')
-        batch = self.store.batch()
-        batch.remove('a', 'new')
-        batch.vote()
-        self.put('tmp', 'newer', 'newer').rename(self.path / 'new' / 'a')
-        batch.commit()
-        self.assertEqual('newer', self.read('new', 'a'))
 
     def test_store_that_is_not_prepared(self):
         store = gocept.filestore.filestore.FileStore(
@@ -501,42 +241,122 @@ class Savepoints(BatchCase):
         self.assertEqual({'new': ['d']}, self.files())
 
 
-class Outsiders(BatchCase):
-    """Somebody who knows nothing of batches is faster than the commit."""
+class Dropped(BatchCase):
+    """The last reference goes, without the garbage collector."""
 
     def setUp(self):
         super().setUp()
-        batch = self.store.batch()
-        self.publish(batch, 'a', 'ours')
-        self.publish(batch, 'b', 'ours')
-        batch.vote()
-        self.put('new', 'a', 'theirs')
-        batch.commit()
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
 
-    def test_theirs_goes_first_and_ours_next(self):
-        self.assertEqual({'new': ['a', 'b'], 'tmp': 1}, {
+    def lock_of(self, space):
+        path, = self.store.list(space)
+        return self.hold(space, os.path.basename(path))
+
+    def hold(self, space, name):
+        held = gocept.filestore.disk.lock.hold(self.store._layout[space], name)
+        if held is None:
+            return 'locked'
+        held.release()
+        return 'free'
+
+    def test_voted(self):
+        claim = self.claimed('x')
+        self.put('cur', 'old')
+        self.put('new', 'n')
+        batch = self.store.batch(two_phase=True)
+        self.publish(batch, 'a')
+        batch.finish(claim)
+        batch.remove('old', 'cur')
+        batch.remove('n', 'new')
+        batch.vote()
+        places = (('cur', 'old'), ('work', 'n'),
+                  ('voted', os.listdir(self.path / 'voted')[0]))
+        self.assertEqual({'locked'}, {self.hold(*place) for place in places})
+        del batch
+        self.assertEqual({'free'}, {self.hold(*place) for place in places})
+        # All of it is as if the process had died, but the claim.
+        self.assertEqual(1, len(self.open_store().settle(True)))
+        self.assertEqual({'new': ['a'], 'work': ['x']}, {
             name: files for name, files in self.files().items()
             if name != 'committed'})
-        self.assertEqual('theirs', self.read('new', 'a'))
-        texts = []
-        for claim in self.store.claims():
-            texts.append((claim.filename, self.text(claim)))
-            claim.finish(keep=False)
-        self.assertEqual(
-            [('a', 'theirs'), ('b', 'ours'), ('a', 'ours')], texts)
+        claim.finish()
+        with self.open_store().batch():
+            self.assertEqual({'new': ['a'], 'cur': ['x']}, self.files())
+
+    def test_voted_and_nobody_else_is_to_decide(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        batch.vote()
+        del batch
+        self.assertIsNone(self.open_store().claim())
         self.assertEqual({}, self.files())
 
-    def test_status_tells(self):
-        intent, = self.store.status()['intents']
-        self.assertEqual((True, ['a', 'b']),
-                         (intent['decided'], intent['publish']))
+    def test_decided(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        batch.vote()
+        batch._intent.mark()
+        del batch
+        self.open_store().claim().finish()
+        self.assertEqual({'cur': ['a']}, self.files())
 
-    def test_a_batch_does_not_overtake(self):
-        os.remove(self.path / 'new' / 'a')
+    def test_not_voted(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a')
         with self.assertRaises(interfaces.NameTaken):
-            batch = self.store.batch()
             self.publish(batch, 'a')
-            try:
-                batch.vote()
-            finally:
-                batch.abort()
+        del batch
+        self.assertEqual({'tmp': 1}, self.files())
+        self.assertEqual(1, len(self.store.clean('tmp', 0)))
+
+    def test_with_an_open_publication(self):
+        batch = self.store.batch()
+        publication = batch.publish('a')
+        publication.__enter__()
+        del batch
+        self.assertEqual('locked', self.lock_of('tmp'))
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', ResourceWarning)
+            del publication
+        self.assertEqual('free', self.lock_of('tmp'))
+
+    def test_no_part_leads_back(self):
+        for steps in (), ('vote',), ('vote', 'commit'), ('abort',):
+            batch = self.store.batch()
+            for space in 'new', 'cur':
+                self.put(space, 'old')
+                batch.remove('old', space)
+            publication = batch.publish()
+            with publication:
+                pass
+            for step in steps:
+                getattr(batch, step)()
+            found = weakref.ref(batch)
+            del batch
+            self.assertIsNone(found(), steps)
+            for claim in self.open_store().claims():
+                claim.finish()
+
+    def test_in_a_forked_child(self):
+        child = self.child()
+        child.run(DROP)
+        self.assertEqual([], self.store.settle(False))
+        self.assertEqual(1, len(os.listdir(self.path / 'voted')))
+        child.run('batch.commit()')
+        self.assertEqual({'new': ['a']}, self.files())
+
+
+DROP = """
+import os
+batch = store.batch(two_phase=True)
+with batch.publish('a') as file:
+    _ = file.write('text')
+batch.vote()
+pid = os.fork()
+if pid == 0:
+    del batch
+    os._exit(0)
+_ = os.waitpid(pid, 0)
+"""

@@ -1,11 +1,7 @@
-import gocept.filestore.batch.deed
+import gocept.filestore.batch.settlement
 import gocept.filestore.batch.tests.test_batch
-import gocept.filestore.disk.lock
 import gocept.filestore.interfaces
-import gocept.filestore.tests.case
-import json
 import os
-import shutil
 import time
 import zope.testing.wait
 
@@ -107,19 +103,6 @@ class Decided(SettlementCase):
         self.store.claim().finish()
         self.assertIn('a', self.tree()['new'])
 
-    def test_second_name_of_an_intent(self):
-        # A crash between the two steps of the mark, or of a deed.
-        self.dies(MARKED % True)
-        committed = self.path / 'committed'
-        name, = os.listdir(committed)
-        os.link(committed / name, self.path / 'voted' / name)
-        draft = json.loads((committed / name).read_text())['deeds'][0]['draft']
-        os.link(self.path / 'tmp' / draft, self.path / 'new' / 'a')
-        os.link(self.path / 'work' / 'x', self.path / 'cur' / 'x')
-        with self.open_store().batch():
-            self.assertEqual(ALL, self.outcome())
-        self.assertEqual({'new': ['a', 'b', 'c'], 'cur': ['x']}, self.files())
-
     def test_one_deed_that_is_refused_keeps_no_other(self):
         self.dies(MARKED % True)
         os.rename(self.path / 'cur', self.path / 'aside')
@@ -144,40 +127,6 @@ class Decided(SettlementCase):
             self.store.claim().finish(keep=False)
         with self.assertRaises(gocept.filestore.interfaces.InTheWay):
             self.store.claim()
-
-    def test_finished_claim_that_somebody_looks_at(self):
-        self.dies(MARKED % True)
-        held = gocept.filestore.disk.lock.hold(self.store._layout['work'], 'x')
-        for _ in range(3):
-            self.store.claim().finish(keep=False)
-        self.assertIsNone(self.store.claim())
-        self.assertEqual(1, len(os.listdir(self.path / 'committed')))
-        held.release()
-        self.assertIsNone(self.store.claim())
-        self.assertEqual({'cur': ['x']}, self.files())
-
-    def test_removal_that_somebody_looks_at(self):
-        self.put('cur', 'old')
-        self.dies('batch = store.batch(two_phase=True)\n'
-                  'batch.remove("old", "cur")\n'
-                  'batch.vote(); batch._intent.mark()')
-        held = gocept.filestore.disk.lock.hold(self.store._layout['cur'],
-                                               'old')
-        self.assertIsNone(self.store.claim())
-        self.assertEqual(['old'], self.tree()['cur'])
-        held.release()
-        self.assertIsNone(self.store.claim())
-        self.assertEqual({}, self.files())
-
-    def test_removal_spares_another_file(self):
-        path = self.put('cur', 'old')
-        self.dies('batch = store.batch(two_phase=True)\n'
-                  'batch.remove("old", "cur")\n'
-                  'batch.vote(); batch._intent.mark()')
-        path.unlink()
-        self.put('cur', 'old', 'another')
-        self.assertIsNone(self.store.claim())
-        self.assertEqual('another', self.read('cur', 'old'))
 
 
 class Undecided(SettlementCase):
@@ -284,14 +233,6 @@ class Undecided(SettlementCase):
                 for claim in self.store.claims():
                     claim.finish(keep=False)
 
-    def test_removal_that_has_gone(self):
-        path = self.put('cur', 'old')
-        self.dies('batch = store.batch(two_phase=True)\n'
-                  'batch.remove("old", "cur")\n'
-                  'batch.vote()')
-        path.unlink()
-        self.assertEqual(1, len(self.store.settle(True)))
-
     def test_draft_that_has_gone_can_be_aborted(self):
         self.in_doubt()
         for path in self.store.list('tmp'):
@@ -309,20 +250,6 @@ class Undecided(SettlementCase):
             claim.finish(keep=False)
         self.assertEqual(['text', 'text', 'text', 'theirs'], sorted(texts))
 
-    def test_spoilt_intent(self):
-        name = self.in_doubt()
-        for text in ('no JSON', '{}', '[]', '{"deeds": [{"deed": "x"}]}',
-                     '{"deeds": [{}]}', '{"deeds": 1}', '{"deeds": []}'):
-            (self.path / 'voted' / name).write_text(text)
-            self.assertEqual([], self.store.settle(True), text)
-            self.assertFalse(self.store._intents.has_draft('draft'))
-            self.assertEqual([], self.store.status()['intents'])
-
-    def test_intent_that_goes_while_it_is_looked_at(self):
-        self.store._layout.made('voted')
-        self.assertIsNone(self.store._intents._read('voted', 'none'))
-        self.assertIsNone(self.store._intents._take('voted', 'none'))
-
     def test_which_ones(self):
         name = self.in_doubt()
         self.assertEqual([], self.store.settle(False, []))
@@ -339,146 +266,6 @@ class Undecided(SettlementCase):
         with self.assertRaises(NoSuchFile):
             self.store.settle(True)
         self.assertEqual(['z'], self.tree()['new'])
-
-    def test_another_file_gets_the_inode(self):
-        self.in_doubt()
-        path = self.path / 'work' / 'x'
-        os.rename(path, self.path / 'work' / 'another')
-        with self.store.claim() as claim:
-            self.assertEqual('another', claim.filename)
-
-
-class Removals(SettlementCase):
-
-    def left(self, space, end='batch.vote()'):
-        self.put(space, 'old')
-        self.dies('batch = store.batch(two_phase=True)\n'
-                  'batch.remove("old", %r)\n%s' % (space, end))
-
-    def test_are_told_as_such(self):
-        for space in ('new', 'cur'):
-            self.left(space)
-            intent, = self.store.status()['intents']
-            self.assertEqual(([], [], ['old']), (
-                intent['publish'], intent['finish'], intent['remove']))
-            self.store.settle(True)
-
-    def test_of_new_in_doubt_is_not_claimed(self):
-        self.left('new')
-        self.assertIsNone(self.store.claim())
-        self.store.settle(False)
-        with self.store.claim() as claim:
-            self.assertEqual(('old', 2), (claim.filename, claim.attempt))
-
-    def test_of_new_is_carried_on(self):
-        self.left('new', 'batch.vote(); batch._intent.mark()')
-        self.assertIsNone(self.store.claim())
-        self.assertEqual({}, self.files())
-
-    def test_of_cur_that_was_done_meanwhile(self):
-        for space in ('cur', 'failed'):
-            self.left(space)
-            self.store.clean(space, 0)
-            self.assertEqual(1, len(self.store.settle(True)))
-        os.rmdir(self.path / 'failed')
-        self.assertEqual({}, self.files())
-
-    def test_space_that_has_gone(self):
-        self.left('failed')
-        os.remove(self.path / 'failed' / 'old')
-        os.rmdir(self.path / 'failed')
-        self.assertEqual(1, len(self.store.settle(True)))
-
-
-class Moving(SettlementCase):
-    """An intent is committed while somebody looks."""
-
-    def late(self, child):
-        """Return intents that are listed before a commit, and read after it.
-        """
-        intents = self.store._intents
-        found = intents._found
-
-        def late():
-            intents._found = found
-            result = found()
-            child.run('batch._intent.mark()')
-            return result
-
-        intents._found = late
-        return intents
-
-    def voted(self):
-        child = self.child()
-        child.run(VOTED % True)
-        return child
-
-    def test_draft(self):
-        child = self.voted()
-        draft = os.path.basename(self.store.list('tmp')[0])
-        self.assertTrue(self.late(child).has_draft(draft))
-
-    def test_claim(self):
-        child = self.voted()
-        inode = os.stat(self.path / 'work' / 'x').st_ino
-        self.assertTrue(self.late(child).has_claim('x', inode))
-
-    def test_name(self):
-        child = self.voted()
-        self.assertEqual(
-            {'a', 'b', 'c'}, self.late(child).published(but=None))
-
-    def test_space_that_has_gone(self):
-        self.store._layout.made('voted')
-        self.assertIsNone(self.store._intents._read('voted', 'x'))
-
-
-class Spaces(SettlementCase):
-    """Spaces are removed by hand, or the store is exchanged."""
-
-    def test_voted(self):
-        self.dies(MARKED % True)
-        os.rmdir(self.path / 'voted')
-        self.store.claim().finish(keep=False)
-        self.assertEqual(['x'], self.tree()['cur'])
-        self.assertNotIn('committed', self.tree())
-
-    def test_committed(self):
-        self.in_doubt()
-        os.rmdir(self.path / 'committed')
-        self.assertEqual(1, len(self.store.settle(True)))
-        self.assertEqual(ALL, self.outcome())
-
-    def test_voted_before_an_abort(self):
-        self.put('cur', 'old')
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        batch.remove('old', 'cur')
-        batch.vote()
-        shutil.rmtree(self.path / 'voted')
-        batch.abort()
-        self.assertEqual({'cur': ['old']}, self.files())
-        self.assertEqual(['old'], self.store.clean('cur', 0))
-
-    def test_store_is_exchanged_before_the_vote(self):
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        os.rename(self.path, self.directory / 'aside')
-        self.store.prepare()
-        with self.assertRaises(NoSuchFile):
-            batch.vote()
-        batch.abort()
-        self.assertEqual({}, self.files())
-
-    def test_draft_goes_after_the_vote(self):
-        batch = self.store.batch()
-        self.publish(batch, 'a')
-        self.publish(batch, 'b')
-        batch.vote()
-        os.remove(self.store.list('tmp')[0])
-        with self.assertRaises(NoSuchFile) as raised:
-            batch.commit()
-        self.assertIn('its draft has gone', str(raised.exception))
 
 
 class Errors(SettlementCase):
@@ -554,140 +341,11 @@ class Errors(SettlementCase):
         calls = []
 
         class Deed:
-            def carry_out(self, layout, attempts):
+            def carry_out(self, *args):
                 calls.append(self)
                 raise gocept.filestore.interfaces.NotSynced(5, 'failing')
 
         with self.assertRaises(gocept.filestore.interfaces.NotSynced):
-            gocept.filestore.batch.deed.carry_out_all([Deed(), Deed()], None,
-                                                      None)
+            gocept.filestore.batch.settlement.carry_out_all(
+                [Deed(), Deed()], None, None)
         self.assertEqual(1, len(calls))
-
-    @gocept.filestore.tests.case.needs_root('become somebody else')
-    def test_intent_of_somebody_else_that_may_not_be_read(self):
-        name = self.in_doubt()
-        for path in self.path.rglob('*'):
-            path.chmod(0o777)
-        (self.path / 'voted' / name).chmod(0o600)
-        self.put('new', 'z').chmod(0o666)
-        with self.be_nobody():
-            store = self.open_store()
-            with store.publish('w'):
-                pass
-            self.assertEqual({'w', 'z'}, self.claimed_by(store))
-
-    def claimed_by(self, store):
-        names = set()
-        with self.assertRaises(PermissionError):
-            for claim in store.claims():
-                names.add(claim.filename)
-                claim.finish()
-        return names
-
-
-class Overtaking(SettlementCase):
-
-    def test_publications_do_not(self):
-        batch = self.store.batch()
-        self.publish(batch, 'a', 'first')
-        batch.vote()
-        self.put('new', 'a', 'theirs')
-        batch.commit()
-        store = self.open_store()
-        with store.publish('z'):
-            pass
-        os.remove(self.path / 'new' / 'a')
-        with self.assertRaises(gocept.filestore.interfaces.NameTaken):
-            with store.publish('a') as file:
-                file.write('second')
-        self.assertEqual('first', self.read('new', 'a'))
-
-    def test_draft_with_two_names_is_published_once(self):
-        self.dies(MARKED % True)
-        name, = os.listdir(self.path / 'committed')
-        held = gocept.filestore.disk.lock.hold(
-            self.store._layout['committed'], name)
-        draft = json.loads((self.path / 'committed' / name).read_text())[
-            'deeds'][0]['draft']
-        os.link(self.path / 'tmp' / draft, self.path / 'new' / 'a')
-        self.store.claim().finish(keep=False)
-        held.release()
-        names = [claim.filename for claim in self.store.claims()
-                 if not claim.finish(keep=False)]
-        self.assertEqual(['b', 'c'], sorted(names))
-
-
-class Hostile(SettlementCase):
-    """Somebody writes an intent by hand."""
-
-    def setUp(self):
-        super().setUp()
-        self.victim = self.directory / 'victim'
-        self.victim.write_text('precious')
-        self.put('tmp', 'draft', 'text')
-        self.put('cur', 'old')
-
-    deeds = (
-        {'deed': 'publish', 'filename': 'a', 'draft': '../../victim',
-         'replace': False},
-        {'deed': 'publish', 'filename': '../../victim', 'draft': 'draft',
-         'replace': True},
-        {'deed': 'publish', 'filename': '.hidden', 'draft': 'draft',
-         'replace': False},
-        {'deed': 'publish', 'filename': 'a\0', 'draft': 'draft',
-         'replace': False},
-        {'deed': 'publish', 'filename': '\ud800', 'draft': 'draft',
-         'replace': False},
-        {'deed': 'publish', 'filename': 5, 'draft': 'draft',
-         'replace': False},
-        {'deed': 'publish', 'filename': 'a', 'draft': 'draft', 'replace': 1},
-        {'deed': 'publish', 'filename': 'a'},
-        {'deed': 'finish', 'filename': '../../victim', 'inode': 1,
-         'changed': 1, 'attempt': 1, 'keep': False},
-        {'deed': 'finish', 'filename': 'a', 'inode': '1', 'changed': 1,
-         'attempt': 1, 'keep': False},
-        {'deed': 'remove', 'filename': 'victim', 'space': '..', 'inode': 1,
-         'changed': 1},
-        {'deed': 'remove', 'filename': 'a', 'space': [], 'inode': 1,
-         'changed': 1},
-        {'deed': 'burn', 'filename': 'a'},
-        'no deed')
-
-    def test_nothing_is_done(self):
-        for deed in self.deeds:
-            self.check([deed], {})
-
-    def test_other_facts(self):
-        good = [{'deed': 'publish', 'filename': 'a', 'draft': 'draft',
-                 'replace': False}]
-        for facts in ({'time': 'x'}, {'time': 10 ** 400}, {'two_phase': 1},
-                      {'time': None}):
-            self.check(good, facts)
-
-    def check(self, deeds, facts):
-        before = self.tree()
-        for space in ('voted', 'committed'):
-            self.put(space, 'intent', json.dumps({
-                'time': 1, 'two_phase': False, 'deeds': deeds, **facts}))
-            with self.subTest(space=space, deeds=deeds, facts=facts):
-                self.assertIsNone(self.store.claim())
-                with self.store.batch():
-                    pass
-                self.assertEqual([], self.store.status()['intents'])
-                self.assertEqual([], self.store.settle(False))
-                self.assertEqual('precious', self.victim.read_text())
-            os.remove(self.path / space / 'intent')
-            self.assertEqual(before, self.tree())
-
-    def test_draft_that_is_none(self):
-        os.symlink(self.victim, self.path / 'tmp' / 'link')
-        os.mkfifo(self.path / 'tmp' / 'pipe')
-        (self.path / 'tmp' / 'directory').mkdir()
-        for draft in ('link', 'pipe', 'directory'):
-            self.put('committed', 'intent', json.dumps({
-                'time': 1, 'two_phase': False, 'deeds': [{
-                    'deed': 'publish', 'filename': 'a', 'draft': draft,
-                    'replace': False}]}))
-            with self.assertRaises(gocept.filestore.interfaces.NotRegular):
-                self.store.claim()
-            self.assertNotIn('new', self.tree())

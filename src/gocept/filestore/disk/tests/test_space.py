@@ -110,6 +110,18 @@ class Listing(SpaceCase):
         with self.no_blocking():
             self.assertEqual(['a', 'b'], listed(self.space))
 
+    def test_names_of_whatever_there_is(self):
+        self.put('new', '.nfs0001')
+        os.symlink('a', self.path / 'new' / 'b')
+        self.assertEqual(['.nfs0001', 'b'], sorted(self.space.names()))
+        self.assertEqual(['.nfs0001', 'b'], sorted(self.space.names()))
+
+    def test_names_that_may_not_be_read(self):
+        (self.path / 'new').chmod(0o300)
+        with self.be_nobody(), self.assertRaises(PermissionError) as raised:
+            self.space.names()
+        self.assertEqual(str(self.path / 'new'), raised.exception.filename)
+
     def test_names_with_a_leading_dot_are_nobodys(self):
         self.put('new', '.nfs0001')
         self.put('new', 'a')
