@@ -5,12 +5,19 @@ import gocept.filestore.disk.process
 import threading
 
 
+class Strict(gocept.filestore.consumer.Consumer):
+    """A consumer that does not try again after an error of the store."""
+
+    def _back_off(self, error):
+        raise error
+
+
 class Workers:
     """So many consumers of one selection."""
 
     def __init__(self, selection, number=1, watch=False):
         self.stopped = gocept.filestore.disk.process.Bell()
-        self._selection = Strict(selection, self.end)
+        self._selection = selection
         self._number = number
         self._verb = 'run' if watch else 'drain'
         self._consumers = []
@@ -23,9 +30,8 @@ class Workers:
 
         Raise the error that ended it.
         """
-        self._consumers = [
-            gocept.filestore.consumer.Consumer(self._selection, handler)
-            for _ in range(self._number)]
+        self._consumers = [Strict(self._selection, handler)
+                           for _ in range(self._number)]
         if self.stopped.wait(0):
             self.stop()
         self._work_in_threads()
@@ -71,30 +77,3 @@ class Workers:
         finally:
             self._ended.append(consumer)
             self._bell.ring()
-
-
-class Strict:
-    """A selection, or its claims, that the first error of the store ends.
-
-    A consumer would try again.
-    """
-
-    def __init__(self, inner, end):
-        self._inner = inner
-        self._end = end
-
-    def __getattr__(self, name):
-        return getattr(self._inner, name)
-
-    def claims(self):
-        return Strict(self._inner.claims(), self._end)
-
-    def watch(self, *args):
-        return Strict(self._inner.watch(*args), self._end)
-
-    def __next__(self):
-        try:
-            return next(self._inner)
-        except OSError as error:
-            self._end(error)
-            raise StopIteration from None
