@@ -1,47 +1,36 @@
 """What the arguments of commands look like."""
 import click
+import contextlib
 import gocept.filestore.disk.layout
 import re
 import shutil
 
 
-class Store(click.ParamType):
-    """The directory of a file store."""
-
-    name = 'store'
-
-    def convert(self, value, parameter, context):
-        if not value:
-            self.fail('the path of a file store can not be empty')
-        return value
+UNITS = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
 
 
-class Mode(click.ParamType):
-    """Permission bits in octal, as for chmod."""
-
-    name = 'mode'
-
-    def convert(self, value, parameter, context):
-        try:
-            mode = int(value, 8)
-        except ValueError:
-            mode = None
-        if mode is None or not 0 <= mode <= 0o7777:
-            self.fail('%r is no octal number like 660' % value)
-        return mode
+def store(value):
+    """Return the directory of a file store."""
+    if not value:
+        raise click.BadParameter('the path of a file store can not be empty')
+    return value
 
 
-class Duration(click.ParamType):
-    """A number of seconds, or of something else, as for sleep(1)."""
+def mode(value):
+    """Return permission bits, which are in octal, as for chmod."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (bits := int(value, 8)) <= 0o7777:
+            return bits
+    raise click.BadParameter('%r is no octal number like 660' % value)
 
-    name = 'duration'
-    units = {'': 1, 's': 1, 'm': 60, 'h': 3600, 'd': 86400}
 
-    def convert(self, value, parameter, context):
-        match = re.fullmatch(r'([0-9]+(?:\.[0-9]+)?)([smhd]?)', str(value))
-        if match is None:
-            self.fail('%r is no duration like 90s, 15m, 36h or 30d' % value)
-        return float(match[1]) * self.units[match[2]]
+def duration(value):
+    """Return a number of seconds, given as for sleep(1), or in days."""
+    match = re.fullmatch(r'([0-9]+(?:\.[0-9]+)?)([smhd]?)', value)
+    if match is None:
+        raise click.BadParameter(
+            '%r is no duration like 90s, 15m, 36h or 30d' % value)
+    return float(match[1]) * UNITS[match[2]]
 
 
 def command(context, parameter, words):
@@ -53,7 +42,7 @@ def command(context, parameter, words):
     return words
 
 
-STORE = click.argument('store', type=Store())
+STORE = click.argument('store', type=store)
 SPACE = click.Choice(gocept.filestore.disk.layout.MOVED)
 SPACE_TO_CLEAN = click.Choice(gocept.filestore.disk.layout.CLEANED)
 SPACE_TO_LIST = click.Choice(tuple(dict.fromkeys(

@@ -45,7 +45,7 @@ def restrict(draft, source):
 
 @click.command()
 @gocept.filestore.cli.argument.STORE
-@click.option('-m', '--mode', type=gocept.filestore.cli.argument.Mode(),
+@click.option('-m', '--mode', type=gocept.filestore.cli.argument.mode,
               help='Mode of the directories.')
 def prepare(store, mode):
     """Make the directories of a store."""
@@ -58,7 +58,7 @@ def prepare(store, mode):
 @click.argument('files', metavar='FILE...', nargs=-1, required=True)
 @click.option('--name', help='Name in the store, for a single FILE.')
 @click.option('--replace', is_flag=True, help='Replace a file that waits.')
-@click.option('-m', '--mode', type=gocept.filestore.cli.argument.Mode(),
+@click.option('-m', '--mode', type=gocept.filestore.cli.argument.mode,
               help='Mode of the files.')
 def publish(store, files, name, replace, mode):
     """Publish copies of files, or standard input for a "-".

@@ -77,7 +77,7 @@ class Collector:
 @gocept.filestore.cli.argument.STORE
 @click.option('--watch', is_flag=True, help='Stay, and wait for more files.')
 @click.option('--quiet', default='5', show_default=True, metavar='TIME',
-              type=gocept.filestore.cli.argument.Duration(),
+              type=gocept.filestore.cli.argument.duration,
               help='How long a file does not change before it is taken.')
 @click.option('--marker', metavar='SUFFIX',
               help='Take a file when there is one with this suffix, too.')

@@ -101,10 +101,10 @@ class Command:
 @click.option('--attempts', default=5, show_default=True,
               type=click.IntRange(min=1), help='How often a file is tried.')
 @click.option('--delay', default='60', show_default=True, metavar='TIME',
-              type=gocept.filestore.cli.argument.Duration(),
+              type=gocept.filestore.cli.argument.duration,
               help='Time until the second attempt. It doubles each time.')
 @click.option('--quiet', metavar='TIME',
-              type=gocept.filestore.cli.argument.Duration(),
+              type=gocept.filestore.cli.argument.duration,
               help='Take files only that have not changed for so long, and '
                    'that nobody is writing.')
 def run(store, command, workers, remove, watch, attempts, delay, quiet):

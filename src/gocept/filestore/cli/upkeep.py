@@ -91,7 +91,7 @@ def retry(store, names, all_of_them):
 @gocept.filestore.cli.argument.STORE
 @click.argument('space', type=gocept.filestore.cli.argument.SPACE_TO_CLEAN)
 @click.option('--older-than', metavar='AGE',
-              type=gocept.filestore.cli.argument.Duration(),
+              type=gocept.filestore.cli.argument.duration,
               help='Like 90s, 15m, 36h, 30d. For tmp: 36h.')
 def clean(store, space, older_than):
     """Remove old files from a space.
