@@ -23,6 +23,14 @@ SPECIAL = {
     errno.EISDIR: 'it is a directory'}
 
 
+def is_file(entry):
+    """Tell whether it is a regular file, and not hidden."""
+    try:
+        return entry.name[0] != '.' and entry.is_file(follow_symlinks=False)
+    except OSError:
+        return False  # gone before a file system without types was asked
+
+
 class Space:
     """A directory of a store, held open so that nobody can exchange it."""
 
@@ -143,22 +151,22 @@ class Space:
             if entry.name == filename:
                 return entry.inode()
 
-    def entries(self):
-        """Yield the entries of a fresh listing that are regular files.
+    def entries(self, is_wanted=is_file):
+        """Yield the entries of a fresh listing that are wanted.
 
         It opens the directory anew: a descriptor that threads or forked
         processes share has one position for all of them.
         """
-        with Naming(self.path):
-            descriptor = os.open('.', DIRECTORY, dir_fd=self.descriptor)
         try:
-            with Naming(self.path), os.scandir(descriptor) as entries:
-                for entry in entries:
-                    if entry.name[0] != '.' and is_file(entry):
-                        yield entry
-        finally:
-            with contextlib.suppress(OSError):  # it was only read
-                os.close(descriptor)
+            descriptor = os.open('.', DIRECTORY, dir_fd=self.descriptor)
+            try:
+                with os.scandir(descriptor) as entries:
+                    yield from filter(is_wanted, entries)
+            finally:
+                with contextlib.suppress(OSError):  # it was only read
+                    os.close(descriptor)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.path) from None
 
     def names(self):
         """Return the names of a fresh listing, whatever they are of.
@@ -270,10 +278,3 @@ def tell_path(error, path):
     """Let an error of an open file tell its path."""
     if isinstance(error, OSError) and error.filename is None:
         error.filename = path
-
-
-def is_file(entry):
-    try:
-        return entry.is_file(follow_symlinks=False)
-    except OSError:
-        return False  # gone before a file system without types was asked

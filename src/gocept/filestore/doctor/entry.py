@@ -1,10 +1,8 @@
 """What a single thing in a space is, and who has left it."""
 import gocept.filestore.batch.intent
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.space
 import gocept.filestore.disk.writing
 import gocept.filestore.retry.journal
-import os
 import stat
 
 
@@ -13,18 +11,12 @@ KINDS = {stat.S_IFLNK: 'link', stat.S_IFDIR: 'directory'}
 
 def entries(space):
     """Yield name and status of all that lies in a space."""
-    descriptor = os.open(
-        '.', gocept.filestore.disk.space.DIRECTORY, dir_fd=space.descriptor)
-    try:
-        with os.scandir(descriptor) as entries:
-            for entry in entries:
-                try:
-                    status = entry.stat(follow_symlinks=False)
-                except OSError:
-                    continue  # it has gone meanwhile
-                yield entry.name, status
-    finally:
-        os.close(descriptor)
+    for entry in space.entries(is_wanted=None):
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue  # it has gone meanwhile
+        yield entry.name, status
 
 
 def kind(name, status):

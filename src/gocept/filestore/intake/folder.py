@@ -128,19 +128,9 @@ def is_inside(directory, status):
 
 
 def names(space):
-    """List the names that are not hidden.
+    """List the names that are not hidden."""
+    return [entry.name for entry in space.entries(is_visible)]
 
-    Threads and forked processes would share the position of the descriptor
-    that is open already.
-    """
-    try:
-        descriptor = os.open('.',
-                             gocept.filestore.disk.space.DIRECTORY,
-                             dir_fd=space.descriptor)
-        try:
-            return [name for name in os.listdir(descriptor)
-                    if name[0] != '.']
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, space.path) from None
+
+def is_visible(entry):
+    return entry.name[0] != '.'

@@ -169,6 +169,8 @@ class Listing(SpaceCase):
 class Entry:
     """An entry of a file system that does not know types, of a gone file."""
 
+    name = 'a'
+
     def __init__(self, error):
         self.error = error
 
