@@ -31,7 +31,7 @@ def named(tmp, filename, mode, text, file_mode):
 
 def opened(tmp, filename, flags, file_mode):
     if not flags & os.O_CREAT:
-        return existing(tmp, filename, flags)
+        return tmp.open_alone(filename, flags)
     while True:
         try:
             return tmp.create(filename, flags, file_mode)
@@ -40,7 +40,7 @@ def opened(tmp, filename, flags, file_mode):
                 raise
         with contextlib.suppress(FileNotFoundError):
             if not flags & os.O_TRUNC:
-                return existing(tmp, filename, flags & ~os.O_CREAT)
+                return tmp.open_alone(filename, flags & ~os.O_CREAT)
             discard(tmp, filename)
 
 
@@ -66,15 +66,6 @@ def text_options(mode, encoding, errors, newline):
     if 'b' not in mode:
         encoding = encoding or 'utf-8'
     return encoding, errors, newline
-
-
-def existing(tmp, filename, flags):
-    """Open a draft to write on, unless it is another file as well."""
-    descriptor = tmp.open(filename, flags)
-    if os.fstat(descriptor).st_nlink > 1:
-        os.close(descriptor)
-        raise tmp.not_regular(filename, 'it has another name elsewhere')
-    return descriptor
 
 
 def discard(tmp, filename):

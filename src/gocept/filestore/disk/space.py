@@ -108,6 +108,14 @@ class Space:
             raise self.not_regular(filename, 'it is no regular file')
         return descriptor
 
+    def open_alone(self, filename, flags=os.O_RDONLY):
+        """Do the same for a file that has no second name."""
+        descriptor = self.open(filename, flags)
+        if os.fstat(descriptor).st_nlink > 1:
+            os.close(descriptor)
+            raise self.not_alone(filename)
+        return descriptor
+
     def stat(self, filename):
         """Return the status of what has this name, or None."""
         try:
@@ -252,6 +260,9 @@ class Space:
     def no_such_file(self, filename):
         return gocept.filestore.interfaces.NoSuchFile(
             filename, self.store, 'there is none in %r' % self.name)
+
+    def not_alone(self, filename):
+        return self.not_regular(filename, 'it has another name elsewhere')
 
     def not_regular(self, filename, reason):
         return gocept.filestore.interfaces.NotRegular(

@@ -4,7 +4,6 @@ import gocept.filestore.disk.copy
 import gocept.filestore.disk.move
 import gocept.filestore.disk.space
 import gocept.filestore.event
-import gocept.filestore.intake.folder
 import gocept.filestore.interfaces
 import gocept.filestore.publish
 import logging
@@ -32,8 +31,7 @@ class Delivery:
             return False
         space = self._layout.space_of(filename, status)
         if space is None:
-            raise gocept.filestore.intake.folder.linked(
-                self._folder.parked, filename)
+            raise self._folder.parked.not_alone(filename)
         space.sync()
         self._folder.parked.remove(filename)
         return True
@@ -82,15 +80,13 @@ class Delivery:
             raise
 
     def _copy(self, filename, file):
+        mode = self._layout.file_mode
         publication = gocept.filestore.publish.Publication(
-            self._layout,
-            filename,
-            'wb',
-            file_mode=0o600
-            if self._layout.file_mode is None else self._layout.file_mode)
+            self._layout, filename, 'wb',
+            file_mode=0o600 if mode is None else mode)
         with publication as target:
             shutil.copyfileobj(file, target)
-            if self._layout.file_mode is None:
+            if mode is None:
                 gocept.filestore.disk.copy.set_access(
                     target.fileno(), file.fileno())
         self._folder.parked.remove(filename)

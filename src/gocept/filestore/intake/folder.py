@@ -106,15 +106,7 @@ class Folder:
 
     def _check(self, filename):
         gocept.filestore.disk.name.check(filename, self._layout.path)
-        descriptor = self.inside.open(filename)
-        links = os.fstat(descriptor).st_nlink
-        os.close(descriptor)
-        if links > 1:
-            raise linked(self.inside, filename)
-
-
-def linked(space, filename):
-    return space.not_regular(filename, 'it has another name elsewhere')
+        os.close(self.inside.open_alone(filename))
 
 
 def is_inside(directory, status):
