@@ -101,9 +101,7 @@ class FileStore:
         publication = gocept.filestore.publish.Publication(
             self._layout, filename, 'wb', replace,
             target=destination.name, file_mode=0o600)
-        with self._naming(destination.name,
-                          filename), gocept.filestore.disk.draft.left(
-                              filename, {source, destination}):
+        with gocept.filestore.disk.draft.left(filename, source, destination):
             gocept.filestore.disk.copy.copy(source, filename, publication)
 
     def move(self, filename, source, destination, replace=True):
@@ -112,9 +110,7 @@ class FileStore:
         source = self._source(filename, source)
         destination = self._destination(destination)
         source.check(filename)
-        with self._naming(destination.name,
-                          filename), gocept.filestore.disk.draft.left(
-                              filename, {source, destination}):
+        with gocept.filestore.disk.draft.left(filename, source, destination):
             if source.name == 'tmp':
                 source.sync_file(filename)
             if replace:
@@ -126,8 +122,7 @@ class FileStore:
                 destination.sync()
         if destination.name == 'new':
             gocept.filestore.event.notify(
-                gocept.filestore.event.Published, filename,
-                self._layout.path)
+                gocept.filestore.event.Published, filename, self._layout.path)
 
     def _move_locked(self, filename, source, destination):
         """Move a file that nobody replaces or takes at this moment."""
@@ -149,11 +144,9 @@ class FileStore:
         filename = self._bare(filename)
         space = self._source(filename, space)
         space.check(filename, gocept.filestore.disk.space.FILE_OR_LINK)
-        with self._naming(space.name,
-                          filename), gocept.filestore.disk.draft.left(
-                              filename, {space}):
-            gocept.filestore.retry.removal.remove(space, filename,
-                                                  self._attempts)
+        with gocept.filestore.disk.draft.left(filename, space):
+            gocept.filestore.retry.removal.remove(
+                space, filename, self._attempts)
 
     def list(self, space):
         self._check_space(space, gocept.filestore.disk.layout.ON_FIRST_USE)
@@ -216,8 +209,7 @@ class FileStore:
     def retry(self, filename):
         filename = self._bare(filename)
         with self._naming('failed', filename):
-            gocept.filestore.retry.failed.put_back(
-                self._attempts, filename)
+            gocept.filestore.retry.failed.put_back(self._attempts, filename)
 
     def clean(self, space, older_than=None):
         with self._naming(space):
@@ -260,7 +252,6 @@ class FileStore:
         return found
 
     def _destination(self, space):
-        self._check_space(space)
         if space in gocept.filestore.disk.layout.ON_FIRST_USE:
             return self._layout.made(space)
         return self._layout[space]

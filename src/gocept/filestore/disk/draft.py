@@ -1,6 +1,7 @@
 """Opens files in `tmp` for writing, locked as long as they are open."""
 import contextlib
 import gocept.filestore.disk.lock
+import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import io
 import os
@@ -45,13 +46,15 @@ def opened(tmp, filename, flags, file_mode):
 
 
 @contextlib.contextmanager
-def left(filename, spaces):
+def left(filename, *spaces):
     """Hold the draft of this name, if one of the spaces has drafts.
 
-    Raise `DraftInUse` while somebody is writing it.
+    Raise `DraftInUse` while somebody is writing it. Other errors tell the
+    path in the last space.
     """
-    with contextlib.ExitStack() as drafts:
-        for tmp in spaces:
+    with (gocept.filestore.disk.space.Naming(spaces[-1].path_of(filename)),
+          contextlib.ExitStack() as drafts):
+        for tmp in set(spaces):
             if tmp.name == 'tmp' and tmp.has_file(filename):
                 drafts.callback(os.close, locked(
                     tmp, filename, tmp.open(filename)))
