@@ -1,6 +1,7 @@
 """Takes the files of a store, one for each claim, in their order."""
 import contextlib
 import errno
+import functools
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.move
@@ -13,6 +14,7 @@ import gocept.filestore.retry.known
 import time
 
 
+first = gocept.filestore.queue.recovery.first
 # Somebody else was faster, or the name is in work.
 LOST = (errno.EEXIST, *gocept.filestore.disk.space.GONE)
 
@@ -46,10 +48,13 @@ class Queue:
     def claim(self):
         if self._layout.now() >= self._look_at:
             self._look()
-        claim = None
-        if self._recovery.is_time():
-            claim = self._recovery.claim(self._take_from_new, [], self.most)
-        return claim or self._first(self._listing, []) or self._afresh()
+        if self._recovery.is_time() and (claim := self._recovery.claim(
+                self._take_from_new, [], self.most)):
+            return claim
+        listing = self._listing
+        return first(
+            iter(listing.next, None), functools.partial(self._take, listing),
+            []) or self._afresh()
 
     def _look(self):
         """Forget directories that may have been moved aside, or made."""
@@ -79,8 +84,9 @@ class Queue:
         refused = []
         listing = self._listing = self._list()
         # In this order, a file whose process dies meanwhile is found.
-        claim = (self._first(listing, refused)
-                 or self._recovery.claim(self._take_from_new, refused))
+        claim = first(
+            iter(listing.next, None), functools.partial(self._take, listing),
+            refused) or self._recovery.claim(self._take_from_new, refused)
         if claim is None and refused:
             raise refused[0]
         return claim
@@ -96,22 +102,6 @@ class Queue:
                                   (end - begin) / self.share)
         return listing
 
-    def _first(self, listing, refused):
-        """Claim the first file that is to be had.
-
-        What is wrong with one file does not keep others waiting.
-        """
-        while (filename := listing.next()) is not None:
-            try:
-                claim = self._take(listing, filename)
-            except gocept.filestore.queue.recovery.WRONG_WITH_ALL:
-                raise
-            except OSError as error:
-                refused.append(error)
-                continue
-            if claim is not None:
-                return claim
-
     def _take_from_new(self, filename):
         listing = gocept.filestore.queue.waiting.Listing()
         listing.new = self._layout['new']
@@ -120,9 +110,8 @@ class Queue:
     def _take(self, listing, filename):
         """Claim a file that waits, or return None."""
         work = listing.work = listing.work or self._layout.made('work')
-        held = gocept.filestore.disk.lock.hold(listing.new,
-                                               filename,
-                                               busy=False)
+        held = gocept.filestore.disk.lock.hold(
+            listing.new, filename, busy=False)
         if not held:
             listing.has_held |= held is False
             listing.lose()
@@ -154,8 +143,7 @@ class Queue:
             return self._recovery.take_over(
                 work, filename, self._begin, self._take_from_new)
         claim = gocept.filestore.queue.claim.Claim(
-            self._attempts, work, filename, held, number,
-            has_events)
+            self._attempts, work, filename, held, number, has_events)
         if self._guard and self._guard.is_written(work, held):
             return claim.release()  # opened just before it was moved
         return claim

@@ -59,26 +59,12 @@ class Recovery:
             found = self._look(work)
         else:
             found = self._found = self._found or self._look(work)
-        claim = self._first(work, found, take, refused, most)
+        claim = first(
+            following(found, most),
+            lambda key: self._claim(work, key, take), refused)
         if claim is None or not self._found:
             self._postpone(self._layout.now() - begin)
         return claim
-
-    def _first(self, work, found, take, refused, most):
-        """Claim the first file that is to be had.
-
-        What is wrong with one file does not keep others waiting.
-        """
-        for key in following(found, most):
-            try:
-                claim = self._claim(work, key, take)
-            except WRONG_WITH_ALL:
-                raise
-            except OSError as error:
-                refused.append(error)
-                continue
-            if claim is not None:
-                return claim
 
     def _look(self, work):
         """Return a list of what is abandoned, or may be due.
@@ -161,8 +147,7 @@ class Recovery:
         if begin == self._resume:
             event = gocept.filestore.event.TakenOver
         return gocept.filestore.queue.claim.Claim(
-            self._attempts, work, filename, held, number,
-            True, event)
+            self._attempts, work, filename, held, number, True, event)
 
     def _resume(self, work, filename, status):
         """Return the number of the attempt that begins, or None for none."""
@@ -210,6 +195,23 @@ class Recovery:
         work.remove(filename)
         held.close()
         return take(filename)
+
+
+def first(found, claim, refused):
+    """Claim the first file that is to be had.
+
+    What is wrong with one file does not keep others waiting.
+    """
+    for item in found:
+        try:
+            claimed = claim(item)
+        except WRONG_WITH_ALL:
+            raise
+        except OSError as error:
+            refused.append(error)
+            continue
+        if claimed is not None:
+            return claimed
 
 
 def following(found, most):
