@@ -151,6 +151,9 @@ class TransactionalClaim:
 
     def __init__(self, claim, batch):
         self.original = claim
+        self.filename = claim.filename
+        self.path = claim.path
+        self.attempt = claim.attempt
         self._batch = batch
 
     def __enter__(self):
@@ -164,18 +167,6 @@ class TransactionalClaim:
     def finish(self, keep=True):
         self._batch.finish(self.original, keep)
         self._was_settled = True
-
-    @property
-    def filename(self):
-        return self.original.filename
-
-    @property
-    def path(self):
-        return self.original.path
-
-    @property
-    def attempt(self):
-        return self.original.attempt
 
     def open(self, mode='r', encoding=None, errors=None, newline=None):
         return self.original.open(mode, encoding, errors, newline)
