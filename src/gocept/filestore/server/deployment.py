@@ -1,5 +1,6 @@
 """What a server is to run: a site, by ZCML, zope.conf or our configuration."""
 import contextlib
+import functools
 import gocept.filestore.interfaces
 import logging
 import os
@@ -80,25 +81,18 @@ class Deployment:
             self._eventlog()
 
 
-def by_zcml(path):
-    """Return the deployment of a ZCML file."""
-    return Deployment(load_zcml, path)
-
-
-def by_zope(path):
-    """Return the deployment of a Zope instance, named by its zope.conf."""
-    return Deployment(load_zope, path)
+# The deployment of a ZCML file, and that of a Zope instance by its zope.conf.
+by_zcml = functools.partial(Deployment, load_zcml)
+by_zope = functools.partial(Deployment, load_zope)
 
 
 def by_configuration(path):
     """Return the deployment that a configuration file of ours describes."""
     options = read(path)
+    how = options.workers, options.pid_filename, options.eventlog
     if options.zope_conf is None:
-        load, path = load_zcml, options.site_definition
-    else:
-        load, path = load_zope, options.zope_conf
-    return Deployment(load, path, options.workers, options.pid_filename,
-                      options.eventlog)
+        return by_zcml(options.site_definition, *how)
+    return by_zope(options.zope_conf, *how)
 
 
 def read(path):
