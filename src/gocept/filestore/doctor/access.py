@@ -1,6 +1,5 @@
 """Whether we may work in a store, and what lets us in."""
 import errno
-import gocept.filestore.disk.probe
 import gocept.filestore.doctor.finding
 import gocept.filestore.doctor.mode
 import os
@@ -10,29 +9,20 @@ FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
-def find_error(space):
-    """Return the error of making a file in a space, or None."""
-    try:
-        with gocept.filestore.disk.probe.probe(space):
-            return None
-    except OSError as error:
-        return error
-
-
 def refused(path, error):
     """Return a finding for a directory that we can not use."""
     return gocept.filestore.doctor.finding.problem(
-        'access', '%r can not use %r: %s' % (
+        '%r can not use %r: %s' % (
             gocept.filestore.doctor.mode.user(os.geteuid()), path,
             gocept.filestore.doctor.finding.reason(error)),
         remedy(path, error))
 
 
-def unknown(subject, store, error):
+def unknown(store, error):
     """Return a finding for an error that kept us from looking."""
     path = store if error.filename is None else error.filename
     return gocept.filestore.doctor.finding.problem(
-        subject, 'not looked at in %r, because of %r: %s' % (
+        'not looked at in %r, because of %r: %s' % (
             store, path, gocept.filestore.doctor.finding.reason(error)),
         remedy(store, error))
 

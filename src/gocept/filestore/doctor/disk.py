@@ -20,8 +20,8 @@ def fsync(spaces):
             sync(space)
         except OSError as error:
             yield gocept.filestore.doctor.finding.problem(
-                'fsync', 'what is put into %r may not survive a power cut: %s'
-                % (space.path, gocept.filestore.doctor.finding.reason(error)),
+                'what is put into %r may not survive a power cut: %s' % (
+                    space.path, gocept.filestore.doctor.finding.reason(error)),
                 'put the store on a file system with fsync(2), or say that it '
                 'is not durable')
 
@@ -43,10 +43,10 @@ def lease(space):
         afterwards = gocept.filestore.disk.writing.is_written(descriptor)
     if (while_written, afterwards) == (True, False):
         return gocept.filestore.doctor.finding.ok(
-            'lease', 'it can be told whether a file is still being written')
+            'it can be told whether a file is still being written')
     return gocept.filestore.doctor.finding.note(
-        'lease', 'it can not be told whether a file in %r is still being '
-        'written' % space.path,
+        'it can not be told whether a file in %r is still being written'
+        % space.path,
         'let others write elsewhere, and move what is whole to %s' %
         gocept.filestore.doctor.finding.command(space.path))
 
@@ -55,8 +55,8 @@ def notification(source, target):
     """Look whether we are woken when a file comes."""
     if gocept.filestore.disk.inotify.inotify_simple is None:
         return gocept.filestore.doctor.finding.note(
-            'notification', 'not looked at, because inotify_simple is not '
-            'installed', gocept.filestore.doctor.finding.command(
+            'not looked at, because inotify_simple is not installed',
+            gocept.filestore.doctor.finding.command(
                 'pip', 'install', 'gocept.filestore[watch]'))
     try:
         delay = gocept.filestore.disk.inotify.delay(source, target)
@@ -64,17 +64,16 @@ def notification(source, target):
         return refused(error)
     if delay is None:
         return gocept.filestore.doctor.finding.note(
-            'notification', 'nobody is told of a file that comes into %r' %
-            target.path, POLL)
+            'nobody is told of a file that comes into %r' % target.path, POLL)
     return gocept.filestore.doctor.finding.ok(
-        'notification', 'who waits is woken %.2f ms after a file was moved, '
-        'on this host' % (1000 * delay))
+        'who waits is woken %.2f ms after a file was moved, on this host'
+        % (1000 * delay))
 
 
 def refused(error):
     limit = LIMITS.get(error.errno)
     return gocept.filestore.doctor.finding.note(
-        'notification', 'nobody can be told of a file that comes: %s' %
+        'nobody can be told of a file that comes: %s' %
         gocept.filestore.doctor.finding.reason(error),
         gocept.filestore.doctor.finding.command('sysctl', limit)
         if limit else POLL)

@@ -1,4 +1,5 @@
 """One look at a store, subject by subject."""
+import gocept.filestore.disk.probe
 import gocept.filestore.doctor.access
 import gocept.filestore.doctor.content
 import gocept.filestore.doctor.disk
@@ -11,6 +12,9 @@ import gocept.filestore.doctor.space
 import itertools
 import os
 import time
+
+
+ok = gocept.filestore.doctor.finding.ok
 
 
 def examine(path, clock=time.time, sleep=time.sleep):
@@ -29,7 +33,6 @@ def examine(path, clock=time.time, sleep=time.sleep):
 
     `clock` returns seconds since the epoch, `sleep` waits for seconds. Raises
     `ValueError` for an empty path. An `OSError` becomes a finding.
-
     """
     path = os.fspath(path)
     if not path:
@@ -40,7 +43,10 @@ def examine(path, clock=time.time, sleep=time.sleep):
 
 
 class Examination:
-    """One look at a store; each subject is a method that yields findings."""
+    """One look at a store; each subject is a method that yields findings.
+
+    One that is ok counts only if there is no other.
+    """
 
     def __init__(self, path, clock, sleep):
         self._path = path
@@ -68,36 +74,41 @@ class Examination:
     def _each(self, *looks):
         for look in looks:
             try:
-                yield from look()
+                found = list(look())
             except OSError as error:
-                yield gocept.filestore.doctor.access.unknown(
-                    look.__name__, self._path, error)
+                found = [gocept.filestore.doctor.access.unknown(
+                    self._path, error)]
+            for finding in [
+                    finding for finding in found if finding.remedy] or found:
+                finding.subject = look.__name__
+                yield finding
 
     def spaces(self):
-        names = ', '.join(space.name for space in self._spaces.found)
-        return or_ok('spaces', self._spaces.findings(), '%r has %s' % (
-            self._path, names))
+        yield from self._spaces.findings()
+        yield ok('%r has %s' % (self._path, ', '.join(
+            space.name for space in self._spaces.found)))
 
     def access(self):
         """Look where we can work; without that there is little to see."""
         errors = self._spaces.refused()
         for space in self._spaces.in_use():
-            error = gocept.filestore.doctor.access.find_error(space)
-            if error:
+            try:
+                with gocept.filestore.disk.probe.probe(space):
+                    pass
+            except OSError as error:
                 errors.append((space.path, error))
             else:
                 self._usable.append(space)
-        return or_ok('access', itertools.starmap(
-            gocept.filestore.doctor.access.refused, errors),
-            '%r can read and write in all of them' % (
-                gocept.filestore.doctor.mode.user(os.geteuid())))
+        yield from itertools.starmap(
+            gocept.filestore.doctor.access.refused, errors)
+        yield ok('%r can read and write in all of them' % (
+            gocept.filestore.doctor.mode.user(os.geteuid())))
 
     def device(self):
         self._together, others = gocept.filestore.doctor.move.divide(
             self._usable)
-        return or_ok(
-            'device', gocept.filestore.doctor.move.device(
-                self._together, others), 'files can be moved between them')
+        yield from gocept.filestore.doctor.move.device(self._together, others)
+        yield ok('files can be moved between them')
 
     def link(self):
         yield gocept.filestore.doctor.move.link(*self._together[:2])
@@ -112,9 +123,8 @@ class Examination:
             has_links=self._way == gocept.filestore.doctor.move.LINK)
 
     def fsync(self):
-        return or_ok(
-            'fsync', gocept.filestore.doctor.disk.fsync(self._usable),
-            'files and directories can be brought to the disk')
+        yield from gocept.filestore.doctor.disk.fsync(self._usable)
+        yield ok('files and directories can be brought to the disk')
 
     def lease(self):
         yield gocept.filestore.doctor.disk.lease(self._together[1])
@@ -124,25 +134,16 @@ class Examination:
 
     def modes(self):
         spaces = self._spaces.found
-        return or_ok(
-            'modes', gocept.filestore.doctor.mode.modes(spaces),
-            'all spaces are %s' % str(
-                gocept.filestore.doctor.mode.Rights.of(spaces[0])))
+        yield from gocept.filestore.doctor.mode.modes(spaces)
+        yield ok('all spaces are %s' % str(
+            gocept.filestore.doctor.mode.Rights.of(spaces[0])))
 
     def intents(self):
-        return or_ok(
-            'intents', gocept.filestore.doctor.intent.intents(
-                self._path, self._spaces),
-            'no transaction was left behind')
+        yield from gocept.filestore.doctor.intent.intents(
+            self._path, self._spaces)
+        yield ok('no transaction was left behind')
 
     def content(self):
-        return or_ok(
-            'content', gocept.filestore.doctor.content.content(
-                self._path, self._spaces, self._sleep),
-            'everything in %r belongs there' % self._path)
-
-
-def or_ok(subject, findings, sentence):
-    """Return findings, or that everything is as it should be."""
-    return list(findings) or [
-        gocept.filestore.doctor.finding.ok(subject, sentence)]
+        yield from gocept.filestore.doctor.content.content(
+            self._path, self._spaces, self._sleep)
+        yield ok('everything in %r belongs there' % self._path)

@@ -13,23 +13,24 @@ UNITS = (('d', 86400), ('h', 3600), ('m', 60), ('s', 1))
 class Finding:
     """What a look at one thing has shown."""
 
-    def __init__(self, subject, verdict, sentence, remedy=None):
-        self.subject = subject
+    subject = None  # said by who has looked
+
+    def __init__(self, verdict, sentence, remedy=None):
         self.verdict = verdict
         self.sentence = sentence
         self.remedy = remedy
 
 
-def ok(subject, sentence):
-    return Finding(subject, OK, sentence)
+def ok(sentence):
+    return Finding(OK, sentence)
 
 
-def note(subject, sentence, remedy):
-    return Finding(subject, NOTE, sentence, remedy)
+def note(sentence, remedy):
+    return Finding(NOTE, sentence, remedy)
 
 
-def problem(subject, sentence, remedy):
-    return Finding(subject, PROBLEM, sentence, remedy)
+def problem(sentence, remedy):
+    return Finding(PROBLEM, sentence, remedy)
 
 
 def reason(error):

@@ -20,8 +20,7 @@ def intents(path, spaces):
 
 def in_doubt(path, intent):
     return gocept.filestore.doctor.finding.problem(
-        'intents', '%s in doubt, %s' % (
-            name(path, intent), described(intent)),
+        '%s in doubt, %s' % (name(path, intent), described(intent)),
         'find out what was decided, then: %s' % ' or: '.join(
             gocept.filestore.doctor.finding.command(
                 'filestore', 'settle', verb, path, intent['intent'])
@@ -30,7 +29,7 @@ def in_doubt(path, intent):
 
 def decided(path, intent):
     return gocept.filestore.doctor.finding.note(
-        'intents', '%s committed and not all done, %s' % (
+        '%s committed and not all done, %s' % (
             name(path, intent), described(intent)),
         'none is needed, the next claim goes on with it; if it stays, a name '
         'is taken in "new"')

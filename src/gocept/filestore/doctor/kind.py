@@ -110,7 +110,7 @@ class Pile:
     def finding(self):
         kind = self._kind
         return gocept.filestore.doctor.finding.Finding(
-            'content', kind.verdict, '%s %s in %r, %s: %s' % (
+            kind.verdict, '%s %s in %r, %s: %s' % (
                 self._count, kind.one if self._count == 1 else kind.many,
                 self._directory, kind.why, self._described()), self._remedy())
 

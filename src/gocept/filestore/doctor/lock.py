@@ -72,10 +72,10 @@ def flock(source, target, has_links):
                 gocept.filestore.doctor.finding.reason(error))
     if fault:
         return gocept.filestore.doctor.finding.problem(
-            'flock', 'flock(2) %s' % fault, REMEDY)
+            'flock(2) %s' % fault, REMEDY)
     return gocept.filestore.doctor.finding.ok(
-        'flock', 'flock(2) keeps others out, goes with a file that moves, and '
-        'ends with its process')
+        'flock(2) keeps others out, goes with a file that moves, and ends '
+        'with its process')
 
 
 def find_entrance(source, target, name, other, has_links):

@@ -29,22 +29,22 @@ def different(path, found, usual):
     sentence = '%r is %s, others are %s' % (path, found, usual)
     remedy = found.remedy(path, usual)
     if found.users == usual.users:
-        yield gocept.filestore.doctor.finding.note('modes', sentence, remedy)
+        yield gocept.filestore.doctor.finding.note(sentence, remedy)
     else:
         yield gocept.filestore.doctor.finding.problem(
-            'modes', '%s: who may use them may not use it, or the other way '
+            '%s: who may use them may not use it, or the other way '
             'round' % sentence, remedy)
 
 
 def risky(path, mode):
     if mode & stat.S_ISVTX and mode & OTHERS:
         yield gocept.filestore.doctor.finding.note(
-            'modes', 'only its owner may take a file from %r, because of the '
-            'sticky bit' % path,
+            'only its owner may take a file from %r, because of the sticky bit'
+            % path,
             gocept.filestore.doctor.finding.command('chmod', '-t', path))
     elif mode & stat.S_IWOTH:
         yield gocept.filestore.doctor.finding.note(
-            'modes', 'everybody on this host may remove files from %r' % path,
+            'everybody on this host may remove files from %r' % path,
             gocept.filestore.doctor.finding.command('chmod', 'o-w', path))
 
 

@@ -1,5 +1,6 @@
 """Whether and how files can be moved between the spaces."""
 import errno
+import functools
 import gocept.filestore.disk.move
 import gocept.filestore.disk.probe
 import gocept.filestore.doctor.finding
@@ -42,7 +43,7 @@ def device(together, others):
     """Look at the spaces to or from which no file can be moved."""
     for space in others:
         yield gocept.filestore.doctor.finding.problem(
-            'device', 'no file can be moved between %r and %r: %s' % (
+            'no file can be moved between %r and %r: %s' % (
                 together[0].path, space.path, how_apart(together[0], space)),
             'take the files out of what is mounted there, then: %s' %
             gocept.filestore.doctor.finding.command(
@@ -69,10 +70,10 @@ def link(source, target):
                     dst_dir_fd=target.descriptor)
         except OSError as error:
             return gocept.filestore.doctor.finding.note(
-                'link', 'no file can be given a second name: %s' %
+                'no file can be given a second name: %s' %
                 gocept.filestore.doctor.finding.reason(error), ELSEWHERE)
     return gocept.filestore.doctor.finding.ok(
-        'link', 'a file can be given a second name')
+        'a file can be given a second name')
 
 
 def safe_way(spaces):
@@ -94,9 +95,7 @@ def rename(source, name, target, new_name):
         raise OSError(number, os.strerror(number), name)
 
 
-def by_link(source, name, target, new_name):
-    gocept.filestore.disk.move.by_link(
-        source, name, target, new_name, durable=False)
+by_link = functools.partial(gocept.filestore.disk.move.by_link, durable=False)
 
 
 def never_replaces(move, spaces):
@@ -115,11 +114,11 @@ def never_replaces(move, spaces):
 def move(way):
     if way is None:
         return gocept.filestore.doctor.finding.problem(
-            'move', 'a file that is moved may replace another: neither %s nor '
+            'a file that is moved may replace another: neither %s nor '
             '%s keeps from it' % (RENAME, LINK), ELSEWHERE)
     sentence = 'files are moved by %s, and never replace others' % way
     if way == RENAME:
-        return gocept.filestore.doctor.finding.ok('move', sentence)
+        return gocept.filestore.doctor.finding.ok(sentence)
     return gocept.filestore.doctor.finding.note(
-        'move', '%s; here %s can not do that' % (sentence, RENAME),
+        '%s; here %s can not do that' % (sentence, RENAME),
         'if it is to be faster, %s' % ELSEWHERE)

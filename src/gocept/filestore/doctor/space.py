@@ -69,7 +69,7 @@ def no_store(path, error):
     """Return a finding for a store that is not there."""
     if isinstance(error, NotADirectoryError):
         return gocept.filestore.doctor.finding.problem(
-            'spaces', '%r is no directory, or does not lie in one' % path,
+            '%r is no directory, or does not lie in one' % path,
             'name the directory of a store')
     prepare = ['filestore', 'prepare', path]
     if os.path.islink(path):
@@ -101,4 +101,4 @@ def in_the_way(store, name):
 
 def problem(sentence, *commands):
     return gocept.filestore.doctor.finding.problem(
-        'spaces', sentence, gocept.filestore.doctor.finding.commands(commands))
+        sentence, gocept.filestore.doctor.finding.commands(commands))
