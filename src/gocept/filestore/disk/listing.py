@@ -1,5 +1,6 @@
 """What lies in a space: in the order in which it came, or as last read."""
 import gocept.filestore.disk.name
+import math
 import time
 
 
@@ -60,11 +61,6 @@ def arrivals(space, patterns=gocept.filestore.disk.name.EVERYTHING):
     return keys
 
 
-def oldest_first(space):
-    """List the names of files, those first that came first."""
-    return [key[DIGITS:] for key in arrivals(space)]
-
-
 def arrival(entry):
     """Return when a file came there, in nanoseconds since the epoch."""
     try:
@@ -73,7 +69,7 @@ def arrival(entry):
         return 0  # it has gone meanwhile, as whoever claims it will see
 
 
-def until(space, limit):
-    """List the names of files that came into a space until then."""
+def until(space, limit=math.inf):
+    """List the names of files that came into a space until then, in order."""
     keys = arrivals(space) if space else ()
     return [key[DIGITS:] for key in keys if int(key[:DIGITS]) <= limit]

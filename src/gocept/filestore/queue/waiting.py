@@ -35,19 +35,18 @@ class Listing:
             self._begin(order, new, patterns)
 
     def _begin(self, order, new, patterns):
+        names = gocept.filestore.disk.listing.names(new, patterns)
         if order == 'age':
             self._keys.extend(
                 gocept.filestore.disk.listing.arrivals(new, patterns))
             self._name_at = gocept.filestore.disk.listing.DIGITS
         elif order == 'name':
-            self._keys.extend(
-                sorted(gocept.filestore.disk.listing.names(new, patterns)))
+            self._keys.extend(sorted(names))
         elif new.is_local:
-            self._more = gocept.filestore.disk.listing.names(new, patterns)
+            self._more = names
         else:
             # As long as a listing is open, MooseFS looks up names in it.
-            self._keys.extend(
-                gocept.filestore.disk.listing.names(new, patterns))
+            self._keys.extend(names)
 
     def next(self):
         """Return the next name, or None; each one to one thread only."""

@@ -86,11 +86,9 @@ def is_waiting(attempts, work, filename, inode):
 def failures(attempts):
     """Return a dictionary for each file in `failed`."""
     failed = attempts.layout.get('failed')
-    names = ()
-    if failed:
-        names = gocept.filestore.disk.listing.oldest_first(failed)
     return [failure(attempts, filename, status)
-            for filename in names if (status := failed.stat(filename))]
+            for filename in gocept.filestore.disk.listing.until(failed)
+            if (status := failed.stat(filename))]
 
 
 def failure(attempts, filename, status):
