@@ -110,15 +110,13 @@ def may_read(rights, status):
     return bool(status.st_mode & stat.S_IROTH)
 
 
-def user(number):
+def user(number, look=pwd.getpwuid):
+    """Return the name of a user, or the number of one that has none."""
     try:
-        return pwd.getpwuid(number).pw_name
+        return look(number)[0]
     except KeyError:
         return str(number)
 
 
 def group(number):
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)
+    return user(number, grp.getgrgid)

@@ -74,7 +74,7 @@ class Intake:
                 status = space.stat(filename)
                 if status and not stat.S_ISDIR(status.st_mode):
                     found.append((filename, status))
-        return sorted(found, key=by_change)
+        return sorted(found, key=lambda item: (item[1].st_ctime_ns, item[0]))
 
     def _is_wanted(self, filename):
         if self._marker and filename.endswith(self._marker.suffix):
@@ -150,8 +150,3 @@ class Intake:
             pass  # somebody has taken it away
         except OSError as error:
             self.refused[filename] = error.with_traceback(None)
-
-
-def by_change(item):
-    filename, status = item
-    return status.st_ctime_ns, filename

@@ -50,7 +50,8 @@ class Journal:
     def drop(self, filename, inode):
         """Drop the events of one file of this name."""
         def others(lines):
-            return [line for line in lines if inode_of(line) != inode]
+            return [line for line in lines
+                    if (parsed(line) or {}).get('inode') != inode]
 
         if self._layout.get('attempts') is not None:
             self._change(filename, others)
@@ -107,8 +108,3 @@ def parsed(line):
     except (ValueError, RecursionError):
         return None
     return event if isinstance(event, dict) and FACTS <= set(event) else None
-
-
-def inode_of(line):
-    event = parsed(line)
-    return event and event['inode']

@@ -61,7 +61,9 @@ def calls(action, prepare, timeout=60):
         if names_of(run.calls) == before:
             return run.calls
         before = names_of(run.calls)
-        import_all(run.modules)
+        for name in run.modules:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
     raise RuntimeError('the action makes other calls each time')
 
 
@@ -75,12 +77,6 @@ def obstacle():
 
 def names_of(calls):
     return [call.name for call in calls]
-
-
-def import_all(modules):
-    for name in modules:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
 
 
 def disturbed(action, prepare, fault, timeout, names):

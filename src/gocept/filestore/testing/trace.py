@@ -51,8 +51,9 @@ class Run:
     def __init__(self, log, report):
         with open(log, errors='replace') as file:
             lines = file.read().splitlines()
+        before_end = itertools.takewhile(lambda line: END not in line, lines)
         self.calls = [
-            Call(line) for line in itertools.takewhile(is_before_end, lines)
+            Call(line) for line in before_end
             if not line.startswith(('---', '+++'))]  # signals, and the exit
         self.error = RuntimeError(
             'the process has ended before its action: %s' % lines[-1])
@@ -61,10 +62,6 @@ class Run:
         with (contextlib.suppress(OSError, EOFError, pickle.UnpicklingError),
               open(report, 'rb') as file):
             self.error, self.modules = pickle.load(file)
-
-
-def is_before_end(line):
-    return END not in line
 
 
 def run(action, timeout, *options):
