@@ -1,6 +1,8 @@
 """What `bin/test` leaves to `bin/test --all`."""
 
+import doctest
 import gocept.filestore.tests.case
+import gocept.filestore.tests.test_stories
 import pathlib
 import unittest
 import zope.testrunner.find
@@ -94,6 +96,16 @@ class Levels(unittest.TestCase):
 
     def test_no_layer_is_set_up(self):
         self.assertEqual({UNIT}, set(found()))
+
+    def test_slow_stories_are_left_out(self):
+        self.assertEqual(
+            set(gocept.filestore.tests.test_stories.SLOW),
+            self.stories(found('--all')) - self.stories(found()))
+
+    def stories(self, layers):
+        return {pathlib.Path(test.id()).name.replace('_txt', '.txt')
+                for test in layers[UNIT] if isinstance(
+                    test, doctest.DocFileCase)}
 
     def test_each_module_has_a_test_at_level_1(self):
         self.assertEqual(

@@ -2,6 +2,7 @@ import doctest
 import gocept.filestore.filestore
 import gocept.filestore.testing
 import gocept.filestore.testing.fault
+import gocept.filestore.tests.case
 import importlib.resources
 import os
 import pathlib
@@ -11,6 +12,8 @@ import unittest
 PACKAGE = importlib.resources.files('gocept.filestore')
 OBSTACLES = dict.fromkeys(
     ('calls.txt', 'fault.txt'), gocept.filestore.testing.fault.obstacle)
+# It starts a process for each call of several consumers.
+SLOW = ('fault.txt',)
 # What each kind of store does is told of each.
 KINDS = {'contract.txt': (gocept.filestore.filestore.FileStore,
                           gocept.filestore.testing.Store)}
@@ -38,8 +41,12 @@ def set_up(test):
 def test_suite():
     suite = unittest.TestSuite()
     for story in front_page() + stories():
-        for kind in KINDS.get(os.path.basename(story), (None,)):
-            suite.addTest(told(story, kind))
+        name = os.path.basename(story)
+        for kind in KINDS.get(name, (None,)):
+            test = told(story, kind)
+            suite.addTest(
+                gocept.filestore.tests.case.slow(test) if name in SLOW
+                else test)
     return suite
 
 
