@@ -8,7 +8,6 @@ import gocept.filestore.doctor.intent
 import gocept.filestore.doctor.kind
 import gocept.filestore.doctor.mode
 import gocept.filestore.doctor.space
-import gocept.filestore.doctor.twin
 
 
 PAUSE = 1  # second, until the second look
@@ -40,7 +39,7 @@ class Content:
         self._limit = limit * 1e9  # nanoseconds; what came before is old
         self._piles = {}
         self._doubts = []
-        self._twins = gocept.filestore.doctor.twin.Twins()
+        self._twins = gocept.filestore.doctor.entry.Twins()
         self._numbered = set()
 
     def look(self):

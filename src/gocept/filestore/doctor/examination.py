@@ -1,6 +1,5 @@
 """One look at a store, subject by subject."""
 import gocept.filestore.disk.probe
-import gocept.filestore.doctor.access
 import gocept.filestore.doctor.content
 import gocept.filestore.doctor.disk
 import gocept.filestore.doctor.finding
@@ -76,7 +75,7 @@ class Examination:
             try:
                 found = list(look())
             except OSError as error:
-                found = [gocept.filestore.doctor.access.unknown(
+                found = [gocept.filestore.doctor.space.unknown(
                     self._path, error)]
             for finding in [
                     finding for finding in found if finding.remedy] or found:
@@ -100,7 +99,7 @@ class Examination:
             else:
                 self._usable.append(space)
         yield from itertools.starmap(
-            gocept.filestore.doctor.access.refused, errors)
+            gocept.filestore.doctor.space.refused, errors)
         yield ok('%r can read and write in all of them' % (
             gocept.filestore.doctor.mode.user(os.geteuid())))
 
