@@ -4,7 +4,6 @@ import gocept.filestore.disk.draft
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.listing
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.move
 import gocept.filestore.disk.writing
 import gocept.filestore.interfaces
 import gocept.filestore.retry.removal
@@ -52,9 +51,8 @@ def clean_one(attempts, intents, space, filename, limit):
     if held is None:
         return False
     with held:
-        if held.status.st_ctime_ns > limit or not (
-                gocept.filestore.disk.move.is_at(
-                    space.descriptor, filename, held.status)):
+        if held.status.st_ctime_ns > limit or not space.is_at(
+                filename, held.status):
             return False  # another one of this name
         if space.name == 'tmp' and (
                 # by somebody who knows nothing of our locks

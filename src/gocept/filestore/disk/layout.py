@@ -140,8 +140,7 @@ class Layout:
         """
         for name in ('new', 'work', 'cur', 'failed'):
             space = self.get(name)
-            if space and gocept.filestore.disk.move.is_at(
-                    space.descriptor, filename, status):
+            if space and space.is_at(filename, status):
                 return space
 
     def prepare(self):

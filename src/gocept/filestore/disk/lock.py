@@ -64,8 +64,7 @@ def wait(space, filename, sleep=time.sleep):
     """Hold a file that others hold for moments only; None if it is gone."""
     for _ in range(gocept.filestore.disk.move.PATIENCE):
         held = hold(space, filename)
-        if held and gocept.filestore.disk.move.is_at(
-                space.descriptor, filename, held.status):
+        if held and space.is_at(filename, held.status):
             return held
         if held:
             held.release()  # it was replaced

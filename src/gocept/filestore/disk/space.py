@@ -136,6 +136,11 @@ class Space:
         status = self.stat(filename)
         return status is not None and stat.S_ISREG(status.st_mode)
 
+    def is_at(self, filename, status):
+        """Tell whether the file of this status is here, under this name."""
+        return gocept.filestore.disk.move.is_at(
+            self.descriptor, filename, status)
+
     def check(self, filename, kinds=FILE):
         """Raise an error if something else lies here than such a file."""
         status = self.stat(filename)

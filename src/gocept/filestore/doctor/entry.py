@@ -3,7 +3,6 @@ import collections
 import contextlib
 import gocept.filestore.batch.intent
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.move
 import gocept.filestore.disk.writing
 import gocept.filestore.retry.journal
 import os
@@ -95,8 +94,7 @@ class Twins:
         """
         for found in self._names.values():
             names = [(space, name) for space, name, status in found
-                     if gocept.filestore.disk.move.is_at(
-                         space.descriptor, name, status)]
+                     if space.is_at(name, status)]
             if len(names) > 1 and not is_locked(*names[0]):
                 yield from too_many(names)
 

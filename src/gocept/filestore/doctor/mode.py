@@ -1,7 +1,6 @@
 """Who may use the spaces, and read the files in them."""
 import collections
 import gocept.filestore.disk.copy
-import gocept.filestore.disk.move
 import gocept.filestore.doctor.finding
 import grp
 import os
@@ -95,8 +94,7 @@ def is_closed(space, name, status):
     else:
         is_open = may_read(Rights.of(space), status) or (
             gocept.filestore.disk.copy.has_acl(space.path_of(name)))
-    return not is_open and gocept.filestore.disk.move.is_at(
-        space.descriptor, name, status)
+    return not is_open and space.is_at(name, status)
 
 
 def may_read(rights, status):

@@ -1,6 +1,5 @@
 """Removes a file, and what is written down about it; and no newer one."""
 import contextlib
-import gocept.filestore.disk.move
 import gocept.filestore.disk.name
 import gocept.filestore.interfaces
 import gocept.filestore.retry.failed
@@ -15,8 +14,7 @@ def remove_aside(attempts, space, filename, held):
     if space.name != 'tmp':
         forget(attempts, filename, held.status.st_ino)
     space.replace(filename, tmp, aside)
-    if not gocept.filestore.disk.move.is_at(
-            tmp.descriptor, aside, held.status):
+    if not tmp.is_at(aside, held.status):
         bring_back(tmp, aside, space, filename)
         return False
     tmp.remove(aside)
