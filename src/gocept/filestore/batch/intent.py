@@ -8,6 +8,7 @@ import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.move
 import gocept.filestore.disk.name
+import gocept.filestore.disk.probe
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import json
@@ -64,7 +65,8 @@ class Intents:
         filename, held = gocept.filestore.disk.name.unique(), None
         try:
             held = locked(tmp, filename, text, self._layout.file_mode)
-            tmp.move(filename, voted, filename, held.status)
+            # Nobody else has its name, so that none can be replaced.
+            gocept.filestore.disk.probe.rename(tmp, filename, voted)
             voted.sync()
         except BaseException as error:
             withdraw(filename, held, tmp, voted)
