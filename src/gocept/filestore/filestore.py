@@ -221,8 +221,7 @@ class FileStore:
 
     def intake(self, directory, quiet=5, marker=None, include=('*',),
                exclude=()):
-        folder = gocept.filestore.intake.folder.Folder(
-            directory, self._layout)
+        folder = gocept.filestore.intake.folder.Folder(directory, self._layout)
         return gocept.filestore.intake.intake.Intake(
             self._layout, folder, quiet, marker, include, exclude)
 

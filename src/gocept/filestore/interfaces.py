@@ -37,11 +37,10 @@ class IFileStore(zope.interface.Interface):
     is one raises `InTheWay`.
 
     Each verb, or what it returns when it is used, raises `NotPrepared` when
-    the store is not there, unless the
-    store prepares itself when it is first used: a `FileStore` does so with
-    `prepare=True`, and the directive in ZCML by default. `OSError` from the
-    disk (full, read-only, forbidden, failing) passes through with the path in
-    its `filename`.
+    the store is not there, unless the store prepares itself when it is first
+    used: a `FileStore` does so with `prepare=True`, and the directive in ZCML
+    by default. `OSError` from the disk (full, read-only, forbidden, failing)
+    passes through with the path in its `filename`.
 
     Two links to one file (link(2)) do not count as two files: they are what a
     crash inside a move leaves behind. To work on a file in `cur` again, move

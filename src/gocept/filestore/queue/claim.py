@@ -187,8 +187,8 @@ class Claim:
                 cur = self._layout['cur']
 
     def _give_up(self):
-        gocept.filestore.retry.failed.take(self._layout, self._work,
-                                           self.filename)
+        gocept.filestore.retry.failed.take(
+            self._layout, self._work, self.filename)
 
     def _give_back(self):
         self._work.move(self.filename, self._layout['new'], self.filename)
