@@ -7,19 +7,12 @@ NO_LEASES = ('the file system of %r can not tell who is writing a file: a '
              'file in %r is taken as soon as it has been quiet')
 
 
-class Guard:
+class Guard(gocept.filestore.disk.writing.Quiet):
     """Keeps files from being claimed that somebody is still writing."""
-
-    def __init__(self, seconds, now):
-        self._quiet = gocept.filestore.disk.writing.Quiet(seconds, now)
-
-    def keep(self, filenames):
-        """Forget all other files."""
-        self._quiet.keep(filenames)
 
     def is_whole(self, space, filename, held):
         """Tell whether a file was quiet, and is not being written."""
-        return (self._quiet.has_passed(filename, held.status)
+        return (self.has_passed(filename, held.status)
                 and not self.is_written(space, held))
 
     def is_written(self, space, held):
