@@ -126,16 +126,11 @@ def locked(directory, name):
 
 def lock_at(descriptor, directory, name):
     """Lock an open file; tell whether that worked, and it is still there."""
-    return lock(descriptor) and is_at(directory, name, os.fstat(descriptor))
-
-
-def lock(descriptor):
-    """Lock an open file without waiting; tell whether that worked."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    return True
+    return is_at(directory, name, os.fstat(descriptor))
 
 
 def replace_unlocked(source, name, target, new_name, is_locked=False,

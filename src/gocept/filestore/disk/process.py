@@ -24,9 +24,7 @@ class Bell:
     """
 
     def __init__(self):
-        self._reader, self._writer = os.pipe()
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def __del__(self, close=os.close):
         if hasattr(self, '_writer'):
