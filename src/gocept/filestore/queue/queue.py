@@ -141,7 +141,7 @@ class Queue:
         if not found or found.st_ino != held.status.st_ino:
             # A newer file has just replaced the one that we locked.
             return self._recovery.take_over(
-                work, filename, self._begin, self._take_from_new)
+                work, filename, self._take_from_new, is_new=True)
         claim = gocept.filestore.queue.claim.Claim(
             self._attempts, work, filename, held, number, has_events)
         if self._guard and self._guard.is_written(work, held):
@@ -162,9 +162,6 @@ class Queue:
                 return False
             raise new.explained(error, filename) from None
         return True
-
-    def _begin(self, work, filename, status):
-        return self._attempts.begin(filename, status)
 
     def _remove_twin(self, filename, held):
         """Remove the name in `failed` or `tmp`, if a crash has left two.

@@ -103,12 +103,12 @@ class Recovery:
             ) - arrival / 1e9 > self.coarse:
                 self._due[key] = history.due
             return None  # and otherwise a move to come may set the same ctime
-        return self.take_over(work, filename, self._resume, take)
+        return self.take_over(work, filename, take)
 
     def _waits(self, history):
         return history.is_waiting and history.due > self._layout.clock()
 
-    def take_over(self, work, filename, begin, take):
+    def take_over(self, work, filename, take, is_new=False):
         """Claim a file where it lies, in `work`, or return None.
 
         The lookup may come from a cache which shows a file that another host
@@ -122,7 +122,7 @@ class Recovery:
                 return held.release()
             if held.status.st_nlink > 1 and self._is_elsewhere(filename, held):
                 return self._undo(work, filename, held, take)
-            return self._begin(work, filename, held, begin) or (
+            return self._begin(work, filename, held, is_new) or (
                 self._follow(work, filename, held, take))
         except BaseException:
             held.release()  # the error refers to it, and may live long
@@ -139,19 +139,20 @@ class Recovery:
                 and not self._intents.has_claim(filename, inode)
                 and not (self._guard and self._guard.is_written(work, held)))
 
-    def _begin(self, work, filename, held, begin):
-        number = begin(work, filename, held.status)
+    def _begin(self, work, filename, held, is_new):
+        if is_new:
+            event = gocept.filestore.event.Claimed
+            number = self._attempts.begin(filename, held.status)
+        else:
+            event = gocept.filestore.event.TakenOver
+            number = self._resume(work, filename, held.status.st_ino)
         if number is None:
             return None
-        event = gocept.filestore.event.Claimed
-        if begin == self._resume:
-            event = gocept.filestore.event.TakenOver
         return gocept.filestore.queue.claim.Claim(
             self._attempts, work, filename, held, number, True, event)
 
-    def _resume(self, work, filename, status):
+    def _resume(self, work, filename, inode):
         """Return the number of the attempt that begins, or None for none."""
-        inode = status.st_ino
         history = self._attempts.history(filename, inode)
         if self._waits(history):
             return None  # another process has just tried it
