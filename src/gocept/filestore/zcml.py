@@ -1,4 +1,5 @@
 """The directives of ZCML, and the stores that zope.conf names."""
+import contextlib
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.queue.waiting
@@ -22,15 +23,11 @@ class Mode(zope.schema.Int):
     """Permission bits, written in octal as for chmod."""
 
     def fromUnicode(self, value):
-        try:
-            mode = int(value, 8)
-        except ValueError:
-            mode = None
-        if mode is None or not 0 <= mode <= 0o7777:
-            error = zope.schema.interfaces.InvalidValue(
-                'a mode is an octal number like 660, not %r' % value)
-            raise error.with_field_and_value(self, value)
-        return mode
+        with contextlib.suppress(ValueError):
+            if 0 <= (mode := int(value, 8)) <= 0o7777:
+                return mode
+        raise invalid(
+            self, value, 'a mode is an octal number like 660, not %r' % value)
 
 
 class Path(zope.configuration.fields.Path):
@@ -38,15 +35,16 @@ class Path(zope.configuration.fields.Path):
 
     def fromUnicode(self, value):
         if not value.strip():
-            raise self._error(value, 'a path is not empty')
+            raise invalid(self, value, 'a path is not empty')
         if '$' in os.path.expandvars(value):
-            raise self._error(
-                value, 'there is no such variable in the environment')
+            raise invalid(
+                self, value, 'there is no such variable in the environment')
         return super().fromUnicode(value)
 
-    def _error(self, value, reason):
-        error = zope.schema.interfaces.InvalidValue(reason)
-        return error.with_field_and_value(self, value)
+
+def invalid(field, value, reason):
+    error = zope.schema.interfaces.InvalidValue(reason)
+    return error.with_field_and_value(field, value)
 
 
 class IStoreDirective(zope.interface.Interface):

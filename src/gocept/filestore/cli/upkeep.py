@@ -61,8 +61,7 @@ def failed(store):
     """List the files that were given up, with the last reason."""
     store = gocept.filestore.filestore.FileStore(store)
     rows = [(failure['filename'], failure['attempts'],
-             gocept.filestore.doctor.finding.duration(failure['age']),
-             failure['error'])
+             duration(failure['age']), failure['error'])
             for failure in store.failures()]
     if rows:
         click.echo(gocept.filestore.cli.terminal.table(
