@@ -33,5 +33,5 @@ class Selection:
         return iter(self.claim, None)  # which survives an error
 
     def watch(self, poll=gocept.filestore.interfaces.POLL):
-        return gocept.filestore.queue.watch.Watch(self.claim, self._layout,
-                                                  poll)
+        return gocept.filestore.queue.watch.Watch(
+            self.claim, self._layout, poll)

@@ -4,7 +4,6 @@ import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import logging
 import math
-import time
 
 
 logger = logging.getLogger(__name__)
@@ -21,7 +20,7 @@ class Watch:
     notifies = None
     _notifier = None
 
-    def __init__(self, claim, layout, poll, now=time.monotonic):
+    def __init__(self, claim, layout, poll):
         if not 0 < poll < math.inf:
             raise ValueError(
                 'the time between two looks is a number of seconds above 0, '
@@ -29,7 +28,6 @@ class Watch:
         self._claim = claim
         self._layout = layout
         self._poll = poll
-        self._now = now
         self._new = None
         self._bell = gocept.filestore.disk.process.Bell()
 
@@ -43,11 +41,11 @@ class Watch:
         while not self.is_stopped:
             # In this order, what comes after the listing wakes us.
             self._watch()
-            begin = self._now()
+            begin = self._layout.now()
             claim = self._claim()
             if claim is not None:
                 return claim
-            pause = min((self._now() - begin) / SHARE, LONGEST)
+            pause = min((self._layout.now() - begin) / SHARE, LONGEST)
             self._wait(max(self._poll, pause))
         raise StopIteration
 

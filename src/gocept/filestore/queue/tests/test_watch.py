@@ -112,8 +112,10 @@ class Watch(WatchCase):
 
     def check_pause(self, pause, poll, duration):
         times = itertools.count(step=duration)
+        store = self.open_store(now=lambda: next(times))
+        # Only the watch asks for the time from now on.
         watch = gocept.filestore.queue.watch.Watch(
-            self.store.claim, self.store._layout, poll, lambda: next(times))
+            self.store.claim, store._layout, poll)
         waits = []
 
         def wait(seconds):
