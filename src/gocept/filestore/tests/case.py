@@ -9,7 +9,7 @@ import functools
 import gc
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
-import gocept.filestore.testing.helper
+import gocept.filestore.tests.story
 import os
 import pathlib
 import pickle
@@ -21,7 +21,7 @@ import tempfile
 import unittest
 
 
-environment = gocept.filestore.testing.helper.environment
+environment = gocept.filestore.tests.story.environment
 LONGEST = 600  # seconds; a test that takes longer waits for something
 NOBODY = 65534
 ONCE = gocept.filestore.retry.policy.RetryPolicy(attempts=1)

@@ -8,8 +8,8 @@ import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.retry.removal
 import gocept.filestore.retry.tests.test_attempt
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import math
 import os
 import random
@@ -78,7 +78,7 @@ class Age(CleanCase):
     def test_oldest_first(self):
         for name in 'cab':
             self.put('cur', name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         self.assertEqual(['c', 'a', 'b'], self.store.clean('cur', 0))
 
     def test_all_and_none(self):
@@ -231,7 +231,7 @@ class Attempts(CleanCase):
     def test_of_a_file_with_a_number(self):
         for name in ('a', 'x' * 255):
             self.give_up(name, '1')
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
             self.give_up(name, '2')
             backup = gocept.filestore.disk.name.backup(name, 1)
             arrival = self.arrival('failed', backup)
@@ -303,7 +303,7 @@ class OneBadFile(CleanCase):
             (self.path / space).chmod(0o777)
         for name in 'abc':
             self.put('cur', name).chmod(0o644)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         for name in 'ab':
             (self.path / 'cur' / name).chmod(0)
         with self.be_nobody(), self.assertRaises(
@@ -340,7 +340,7 @@ class Replaced(CleanCase):
                 rounds += 1
                 old = self.put(space.name, 'a', 'old')
                 child.run(prepare)
-                gocept.filestore.testing.helper.tick(self.path)
+                gocept.filestore.tests.story.tick(self.path)
                 limit = os.stat(old).st_ctime_ns
                 child.send(replace)
                 sys.setprofile(

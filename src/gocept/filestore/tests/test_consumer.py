@@ -1,8 +1,8 @@
 import gocept.filestore.consumer
 import gocept.filestore.datamanager
 import gocept.filestore.interfaces
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import itertools
 import os
 import signal
@@ -73,7 +73,7 @@ class Loop(ConsumerCase):
             'answer = names')
         for name in 'ab':
             self.put('new', name)
-            gocept.filestore.testing.helper.wait(
+            gocept.filestore.tests.story.wait(
                 (self.path / 'cur' / name).exists)
         child.process.send_signal(signal.SIGTERM)
         self.assertEqual(['a', 'b'], child.answer())
@@ -119,7 +119,7 @@ class Loop(ConsumerCase):
     def test_options(self):
         for name in ('b.csv', 'a.csv', 'c.txt'):
             self.put('new', name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         selection = self.store.select(include=['*.csv'], exclude=['b*'])
         self.drain(selection=selection, keep=False)
         self.assertEqual([('a.csv', 1)], self.seen)

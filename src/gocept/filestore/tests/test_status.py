@@ -3,8 +3,8 @@ import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
 import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.status
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import json
 import os
 
@@ -61,7 +61,7 @@ class Spaces(StatusCase):
 
     def test_age_of_the_oldest(self):
         self.put('new', 'b')
-        gocept.filestore.testing.helper.tick(self.path)
+        gocept.filestore.tests.story.tick(self.path)
         self.put('new', 'a')
         arrival = self.arrival('new', 'b')
         self.assertLess(arrival, self.arrival('new', 'a'))
@@ -164,7 +164,7 @@ class Claims(StatusCase):
             self.put('new', name)
             child = self.child()
             child.run('claim = store.claim()')
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         child.kill()
         self.assertEqual(
             [('a', True), ('b', False)],

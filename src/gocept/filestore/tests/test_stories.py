@@ -3,6 +3,7 @@ import gocept.filestore.filestore
 import gocept.filestore.testing
 import gocept.filestore.testing.fault
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import importlib.resources
 import os
 import pathlib
@@ -35,7 +36,7 @@ def set_up(test):
     obstacle = OBSTACLES.get(test.name)
     if reason := obstacle and obstacle():
         raise unittest.SkipTest(reason)
-    gocept.filestore.testing.helper.set_up(test)
+    gocept.filestore.tests.story.set_up(test)
 
 
 def test_suite():
@@ -57,5 +58,5 @@ def told(story, kind, set_up=set_up):
         encoding='utf-8',
         globs={'make_store': kind} if kind else None,
         setUp=set_up,
-        tearDown=gocept.filestore.testing.helper.tear_down,
+        tearDown=gocept.filestore.tests.story.tear_down,
         optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)

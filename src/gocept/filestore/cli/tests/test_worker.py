@@ -1,8 +1,8 @@
 import gocept.filestore.cli.run
 import gocept.filestore.cli.worker
 import gocept.filestore.interfaces
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import os
 import pathlib
 import signal
@@ -78,7 +78,7 @@ class Workers(gocept.filestore.tests.case.Case):
     def test_signal_that_comes_to_another_thread(self):
         # The main thread, which calls the handler, sleeps at that time.
         def handler(claim):
-            gocept.filestore.testing.helper.wait(MainThread().sleeps)
+            gocept.filestore.tests.story.wait(MainThread().sleeps)
             signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
             self.assertTrue(workers.stopped.wait(60))
 

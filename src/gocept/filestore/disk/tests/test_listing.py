@@ -1,6 +1,6 @@
 import gocept.filestore.disk.listing
 import gocept.filestore.retry.tests.test_attempt
-import gocept.filestore.testing
+import gocept.filestore.tests.story
 import os
 
 
@@ -13,7 +13,7 @@ class ListingCase(gocept.filestore.retry.tests.test_attempt.AttemptCase):
     def put_each(self, *names):
         for name in names:
             self.put('new', name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
 
 
 class Until(ListingCase):

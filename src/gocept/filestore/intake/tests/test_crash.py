@@ -7,6 +7,7 @@ import errno
 import gocept.filestore.intake.tests.test_intake
 import gocept.filestore.interfaces
 import gocept.filestore.testing
+import gocept.filestore.tests.story
 import gocept.filestore.tests.test_kill
 import os
 import pathlib
@@ -131,7 +132,7 @@ class Marker(CrashCase):
     def prepare(self):
         super().prepare()
         self.drop('a.done')
-        gocept.filestore.testing.helper.tick(self.folder)
+        gocept.filestore.tests.story.tick(self.folder)
 
     def test_writer_that_waits_until_one_of_the_two_is_gone(self):
         for _ in self.each_step():
@@ -157,7 +158,7 @@ class Marker(CrashCase):
     def test_writer_that_is_ready_before_somebody_goes_on(self):
         for _ in self.each_step():
             if 'a' not in self.outside():
-                gocept.filestore.testing.helper.tick(self.folder)
+                gocept.filestore.tests.story.tick(self.folder)
                 self.drop('a', 'whole')
                 self.drop('a.done')
                 self.go_on()

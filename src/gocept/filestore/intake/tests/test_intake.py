@@ -2,8 +2,8 @@ import gocept.filestore.disk.writing
 import gocept.filestore.intake.folder
 import gocept.filestore.intake.intake
 import gocept.filestore.interfaces
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import os
 import pathlib
 import shutil
@@ -111,7 +111,7 @@ class Take(IntakeCase):
     def test_oldest_change_first(self):
         for name in 'cab':
             self.drop(name)
-            gocept.filestore.testing.helper.tick(self.folder)
+            gocept.filestore.tests.story.tick(self.folder)
         os.utime(self.folder / 'c')  # changes it, too
         self.assertEqual([*'abc'], self.take())
 
@@ -222,11 +222,11 @@ class Take(IntakeCase):
     def test_claims_come_in_the_same_order(self):
         for name in 'cab':
             self.drop(name)
-            gocept.filestore.testing.helper.tick(self.folder)
+            gocept.filestore.tests.story.tick(self.folder)
         writer = self.writer('z')
         intake = self.intake()
         intake.take()
-        gocept.filestore.testing.helper.tick(self.folder)
+        gocept.filestore.tests.story.tick(self.folder)
         writer.run('file.close()')
         intake.take()
         found = []
@@ -385,7 +385,7 @@ class QuietPeriod(IntakeCase):
         self.drop('a')
         self.assertChanged()
         self.clock.time += 4
-        gocept.filestore.testing.helper.tick(self.folder)
+        gocept.filestore.tests.story.tick(self.folder)
         change(self.folder / 'a')
         self.assertChanged()
         self.clock.time += 4
@@ -653,7 +653,7 @@ class Meanwhile(IntakeCase):
     def test_gone_since_it_was_listed(self):
         self.drop('a')
         second = self.drop('b')
-        gocept.filestore.testing.helper.tick(self.directory)
+        gocept.filestore.tests.story.tick(self.directory)
         second.chmod(0o600)
         intake = self.intake()
         publish = intake._publish

@@ -1,7 +1,7 @@
 import gocept.filestore.intake.intake
 import gocept.filestore.intake.marker
 import gocept.filestore.intake.tests.test_intake
-import gocept.filestore.testing
+import gocept.filestore.tests.story
 import os
 
 
@@ -64,7 +64,7 @@ class Marker(gocept.filestore.intake.tests.test_intake.IntakeCase):
         self.put('new', 'a', 'older')
         intake = self.intake()
         intake.take()
-        gocept.filestore.testing.helper.tick(self.folder)
+        gocept.filestore.tests.story.tick(self.folder)
         self.drop('a', 'newer')
         self.drop('a.done', '')
         self.store.claim().finish()

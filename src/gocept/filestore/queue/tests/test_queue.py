@@ -4,8 +4,8 @@ import gocept.filestore
 import gocept.filestore.disk.lock
 import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import os
 import sys
 import threading
@@ -450,7 +450,7 @@ class OneName(QueueCase):
     def test_first_failure_of_the_store_is_seen_at_once(self):
         for name in 'ab':
             self.put('new', name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         self.store.claim().finish()  # nothing has ever failed
         other = self.open_store()
         other.claim().fail(gocept.filestore.interfaces.Reject('no'))
@@ -478,7 +478,7 @@ class OneName(QueueCase):
         self.put('new', 'a')
         older = self.store.claim()
         self.put('new', 'a', 'newer')
-        gocept.filestore.testing.helper.tick(self.path)
+        gocept.filestore.tests.story.tick(self.path)
         for number in range(50):
             self.put('new', str(number))
         self.store.claim().finish()
@@ -745,7 +745,7 @@ class Select(gocept.filestore.tests.case.Case):
     def test_patterns_and_order(self):
         for name in ('c', 'b', 'a', 'B'):
             self.put('new', name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         self.assertEqual(['b', 'c'], self.names(
             include=['[a-z]'], exclude=['a'], order='name'))
         self.assertEqual(['a', 'B'], self.names())

@@ -5,8 +5,8 @@ import gocept.filestore.queue.recovery
 import gocept.filestore.retry.attempt
 import gocept.filestore.retry.policy
 import gocept.filestore.retry.tests.test_attempt
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import os
 import signal
 import threading
@@ -104,7 +104,7 @@ class Waiting(RecoveryCase):
     def test_oldest_first(self):
         for name in 'bca':
             self.wait_for(name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         self.clock += 60
         for name in 'bca':
             with self.take() as claim:
@@ -272,7 +272,7 @@ class Many(RecoveryCase):
             attempts, self.intents, disk_clock=lambda: self.clock)
         for name in 'abc':
             self.wait_for(name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         for self.elapsed in range(5):
             self.assertIsNone(recovery.claim(self.fail, []))
         self.assertEqual(['a', 'b', 'c'], attempts.asked)
@@ -312,7 +312,7 @@ class Many(RecoveryCase):
         self.wait_for('a', 'b')
         for _ in range(3):
             self.assertIsNone(self.take())
-        gocept.filestore.testing.helper.tick(self.path)
+        gocept.filestore.tests.story.tick(self.path)
         self.wait_for('c', error=AT_ONCE)
         self.clock += 1
         with self.take() as claim:
@@ -352,7 +352,7 @@ class Many(RecoveryCase):
     def test_last_one_of_many_is_due(self):
         for number in range(350):
             self.wait('w%s' % number)
-        gocept.filestore.testing.helper.tick(self.path)
+        gocept.filestore.tests.story.tick(self.path)
         self.wait_for('z')
         self.clock = NOON + 60
         for _ in range(3):
@@ -697,7 +697,7 @@ class Anew(RecoveryCase):
     def test_put_back_while_others_have_an_old_listing(self):
         # It was made before the space of the attempts was.
         self.put('new', 'a')
-        gocept.filestore.testing.helper.tick(self.path)
+        gocept.filestore.tests.story.tick(self.path)
         self.put('new', 'b')
         child = self.child()
         child.run('store.claim().finish(keep=False)')

@@ -2,8 +2,8 @@ import gocept.filestore.disk.inotify
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.queue.watch
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import inotify_simple
 import itertools
 import math
@@ -181,7 +181,7 @@ class Stop(WatchCase):
                    'signal.signal(signal.SIGTERM, watch.stop)\n'
                    'open(store.path + "/cur/ready", "w").close()\n'
                    'answer = [claim.filename for claim in watch]')
-        gocept.filestore.testing.helper.wait(
+        gocept.filestore.tests.story.wait(
             (self.path / 'cur' / 'ready').exists)
         child.process.send_signal(signal.SIGTERM)
         self.assertEqual([], child.answer())

@@ -4,8 +4,8 @@ import gocept.filestore.interfaces
 import gocept.filestore.retry.attempt
 import gocept.filestore.retry.failed
 import gocept.filestore.retry.tests.test_attempt
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import os
 import pathlib
 import time
@@ -371,7 +371,7 @@ class Failures(FailedCase):
         names = ['c', 'a', 'b']
         for name in names:
             self.give_up(name)
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
         self.assertEqual(names, self.names())
 
     def names(self):

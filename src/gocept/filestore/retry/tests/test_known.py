@@ -1,8 +1,8 @@
 import gocept.filestore.disk.listing
 import gocept.filestore.disk.tests.test_listing
 import gocept.filestore.retry.known
-import gocept.filestore.testing
 import gocept.filestore.tests.case
+import gocept.filestore.tests.story
 import os
 import time
 
@@ -31,7 +31,7 @@ class Known(gocept.filestore.disk.tests.test_listing.ListingCase):
         self.ahead = 3
 
     def move_away_and_back(self, name):
-        gocept.filestore.testing.helper.tick(self.path)
+        gocept.filestore.tests.story.tick(self.path)
         os.rename(self.path / 'new' / name, self.path / 'cur' / name)
         os.rename(self.path / 'cur' / name, self.path / 'new' / name)
 

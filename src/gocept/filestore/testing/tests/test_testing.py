@@ -1,6 +1,7 @@
 import contextlib
 import gocept.filestore.interfaces
 import gocept.filestore.testing
+import gocept.filestore.tests.story
 import io
 import os
 import sys
@@ -20,11 +21,11 @@ class Helpers(unittest.TestCase):
         self.addCleanup(odd.stop)
         self.before = os.getcwd(), dict(os.environ)
         self.test = types.SimpleNamespace(globs={})
-        gocept.filestore.testing.helper.set_up(self.test)
+        gocept.filestore.tests.story.set_up(self.test)
         self.addCleanup(self.tear_down)
 
     def tear_down(self):
-        gocept.filestore.testing.helper.tear_down(self.test)
+        gocept.filestore.tests.story.tear_down(self.test)
         self.assertEqual(self.before, (os.getcwd(), dict(os.environ)))
 
     def printed(self, name, *args):
