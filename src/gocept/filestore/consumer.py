@@ -57,8 +57,7 @@ class Consumer:
             self._watch.pause(self._gap - (self._now() - begin))
 
     def _next(self, claims):
-        """Return the next claim, or None if there is none or we are stopped.
-        """
+        """Return the next claim; None if there is none or we are stopped."""
         while not self._watch.is_stopped:
             try:
                 claim = next(claims, None)

@@ -226,8 +226,7 @@ class Space:
                 error, filename, target, new_name) from None
 
     def _not_moved(self, error, filename, target, new_name):
-        """Return the error of a move, which tells the space that is meant.
-        """
+        """Return the error of a move, with the space that is meant."""
         if isinstance(error, FileExistsError):
             return target.explained(error, new_name)
         return self.explained(error, filename)

@@ -153,8 +153,7 @@ def admission(path):
 
 
 def reachable(path):
-    """Return what is forbidden, which may be a directory above, and status.
-    """
+    """Return what is forbidden, maybe a directory above, and its status."""
     while True:
         try:
             return path, os.stat(path)

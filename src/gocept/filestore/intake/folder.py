@@ -70,8 +70,7 @@ class Folder:
                 'it is a part of the store; files are taken from outside')
 
     def disk_time(self):
-        """Return the time, in nanoseconds, by the clock of the file system.
-        """
+        """Return the time of the file system, in nanoseconds."""
         os.utime(self.parked.descriptor)
         return os.fstat(self.parked.descriptor).st_ctime_ns
 

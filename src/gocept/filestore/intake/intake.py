@@ -102,8 +102,7 @@ class Intake:
         return None if self._outside.has_passed(filename, status) else CHANGED
 
     def _publish(self, filename):
-        """Publish a parked file if it is whole; tell whether that was done.
-        """
+        """Publish a parked file if it is whole; tell whether it was."""
         with self._noted(filename), open(
                 self._folder.parked.open(filename), 'rb') as file:
             status = os.fstat(file.fileno())

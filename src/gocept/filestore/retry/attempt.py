@@ -59,8 +59,7 @@ class History:
 
     @property
     def due(self):
-        """When it is to be tried again, in seconds since the epoch, or None.
-        """
+        """When to try it again, in seconds since the epoch, or None."""
         due = self._last.get('due')
         return None if due is None else timestamp(due)
 

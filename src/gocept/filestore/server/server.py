@@ -47,8 +47,7 @@ class Server:
             self._reload()
 
     def _wait(self):
-        """Wait until a signal comes, a worker dies, or one is to be started.
-        """
+        """Wait for a signal, the death of a worker, or the next start."""
         waits = [worker.waits() for worker in self._workers]
         self._bell.wait(
             min((pause for _, pause in waits if pause is not None),
@@ -99,8 +98,7 @@ def work(deployment, store, name):
 
 
 def check(deployment):
-    """Return title, store, name and workers of each consumer that is declared.
-    """
+    """Return title, store, name and workers of each declared consumer."""
     deployment.load()
     found = gocept.filestore.server.declaration.declarations()
     if not found:

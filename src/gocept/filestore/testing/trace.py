@@ -126,8 +126,7 @@ def do(action, report, done):
 
 
 def error_of(action):
-    """Return the error that comes out of the action, or one that tells it.
-    """
+    """Return the error of the action, or one that tells of it."""
     try:
         action()
     except BaseException as error:
