@@ -29,11 +29,6 @@ def opened(file):
     return open(descriptor, 'rb')
 
 
-def name_of(file):
-    """Return the name that a file gets in a store, None for a unique one."""
-    return None if file == STANDARD_INPUT else os.path.basename(file)
-
-
 def restrict(draft, source):
     """Make a draft no more readable than what it is a copy of."""
     status = os.fstat(draft.fileno())
@@ -72,7 +67,9 @@ def publish(store, files, name, replace, mode):
     gocept.filestore.cli.terminal.make(target)
 
     def publish_one(file):
-        filename = name_of(file) if name is None else name
+        filename = name
+        if name is None and file != STANDARD_INPUT:
+            filename = os.path.basename(file)
         with opened(file) as source:
             with target.publish(filename, 'wb', replace) as draft:
                 if mode is None:

@@ -146,19 +146,15 @@ def files(number):
 def described(error, filename=None):
     """Return one line for an error that may not tell which file it means."""
     if isinstance(error, gocept.filestore.interfaces.NotPrepared):
-        return NOT_THERE % (error.store, shlex.join(to_make(error.store)))
+        end_of_options = ['--'] if error.store.startswith('-') else []
+        return NOT_THERE % (error.store, shlex.join(
+            ['filestore', 'prepare', *end_of_options, error.store]))
     if isinstance(error, gocept.filestore.interfaces.FileStoreError):
         return str(error)
     reason = error.strerror or str(error)
     if error.filename is not None:
         filename = error.filename
     return reason if filename is None else '%r: %s' % (filename, reason)
-
-
-def to_make(store):
-    """Return the command that makes a store."""
-    end_of_options = ['--'] if store.startswith('-') else []
-    return ['filestore', 'prepare', *end_of_options, store]
 
 
 def make(store):

@@ -153,11 +153,6 @@ class Space:
         except OSError as error:
             raise self.explained(error, filename) from None
 
-    def has_twins(self, *filenames):
-        """Tell whether these are two names of one file."""
-        one, two = map(self.stat, filenames)
-        return one and two and os.path.samestat(one, two)
-
     def inode(self, filename):
         """Return the inode that a fresh listing gives for a name, or None."""
         for entry in self.entries():

@@ -20,9 +20,7 @@ WAY = ('new', *(name for name in gocept.filestore.disk.layout.sources('new')
 
 def content(path, spaces, sleep):
     """Look for what does not belong into a store."""
-    content = Content(
-        path, spaces,
-        spaces.layout.clock() - gocept.filestore.disk.draft.ABANDONED)
+    content = Content(path, spaces)
     if content.look():
         sleep(PAUSE)
         content.look_again()
@@ -32,11 +30,13 @@ def content(path, spaces, sleep):
 class Content:
     """What lies in a store, and does not belong there."""
 
-    def __init__(self, path, spaces, limit):
+    def __init__(self, path, spaces):
         self._path = path
         self._spaces = list(filter(None, [spaces.root, *spaces.found]))
         self._intents = gocept.filestore.doctor.intent.of(spaces)
-        self._limit = limit * 1e9  # nanoseconds; what came before is old
+        # In nanoseconds; what came before is old.
+        self._limit = 1e9 * (
+            spaces.layout.clock() - gocept.filestore.disk.draft.ABANDONED)
         self._piles = {}
         self._doubts = []
         self._twins = gocept.filestore.doctor.entry.Twins()

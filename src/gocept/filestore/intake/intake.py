@@ -110,7 +110,9 @@ class Intake:
                 return False
             objection = self._is_not_whole(filename, file, status)
             if objection is None:
-                self._deliver(filename, file, status)
+                if self._marker:
+                    self._marker.remove(filename, status.st_ctime_ns)
+                self._delivery.deliver(filename, file)
                 return True
             self.waiting.setdefault(filename, objection)
         return False
@@ -126,11 +128,6 @@ class Intake:
         if is_written is None and not self._marker and not (
                 self._parked.has_passed(filename, status)):
             return UNSURE
-
-    def _deliver(self, filename, file, status):
-        if self._marker:
-            self._marker.remove(filename, status.st_ctime_ns)
-        self._delivery.deliver(filename, file)
 
     @contextlib.contextmanager
     def _noted(self, filename):

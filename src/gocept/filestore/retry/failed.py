@@ -39,7 +39,8 @@ def rename(failed, filename, backup):
         try:
             failed.move(filename, failed, backup, held and held.status)
         except gocept.filestore.interfaces.NameTaken:
-            if not failed.has_twins(filename, backup):
+            status = failed.stat(filename)
+            if status is None or not failed.is_at(backup, status):
                 return False
             failed.remove(filename)
     return True
