@@ -88,11 +88,8 @@ class House:
             path.parent / 'tests' / ('test_%s.py' % path.stem)))
 
     def lines(self):
-        """Count the lines of all files but tests and stories."""
-        paths = [*self.files.values(), *self._package.rglob('*.zcml'),
-                 *self._package.rglob('*.xml')]
         return sum(len(path.read_text(encoding='utf-8').splitlines())
-                   for path in paths)
+                   for path in self.files.values())
 
     def figures(self):
         floors, circle = self.floors()

@@ -85,7 +85,7 @@ class Cached(ListingCase):
                 (lambda: os.rename(self.path / 'new' / 'b',
                                    self.path / 'new' / 'd'), ['a', 'c', 'd']),
                 (lambda: os.unlink(self.path / 'new' / 'c'), ['a', 'd'])):
-            gocept.filestore.testing.helper.tick(self.path)
+            gocept.filestore.tests.story.tick(self.path)
             change()
             self.assertEqual(names, self.names(register))
         self.assertEqual(6, self.count)
