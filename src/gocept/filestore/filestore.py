@@ -182,7 +182,7 @@ class FileStore:
                 self._layout, retry_policy)
         return self._selected(
             self, attempts,
-            gocept.filestore.disk.name.Patterns(include, exclude), order)
+            gocept.filestore.disk.name.wanted(include, exclude), order)
 
     def _selected(self, store, attempts, *patterns_and_order):
         # A guard forgets the files that are not in its queue.

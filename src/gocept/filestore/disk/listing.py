@@ -43,20 +43,20 @@ class CachedListing:
             return files
 
 
-def names(space, patterns):
+def names(space, is_wanted):
     """Yield the names of files as the directory has them."""
     return (entry.name for entry in space.entries()
-            if patterns.has(entry.name))
+            if is_wanted(entry.name))
 
 
-def arrivals(space, patterns=gocept.filestore.disk.name.EVERYTHING):
+def arrivals(space, is_wanted=gocept.filestore.disk.name.everything):
     """Return, in order, strings of when a file came there, and its name.
 
     The move that brought a file has set its ctime, on every file system. One
     string takes half the memory of a tuple, and is sorted faster.
     """
     keys = [str(arrival(entry)).zfill(DIGITS) + entry.name
-            for entry in space.entries() if patterns.has(entry.name)]
+            for entry in space.entries() if is_wanted(entry.name)]
     keys.sort()
     return keys
 

@@ -80,26 +80,15 @@ def cut_short(name, names):
             if match and backup(other, int(match[2])) == name]
 
 
-class Patterns:
-    """Tells by their names which files are looked at."""
-
-    def __init__(self, include, exclude):
-        self._include = patterns(include)
-        self._exclude = patterns(exclude)
-
-    def has(self, filename):
-        return (matches(filename, self._include)
-                and not matches(filename, self._exclude))
+def everything(filename):
+    return True
 
 
-class Everything:
-    """Looks at all of them."""
-
-    def has(self, filename):
-        return True
-
-
-EVERYTHING = Everything()
+def wanted(include, exclude):
+    """Return a function that tells by their names which files are wanted."""
+    include, exclude = patterns(include), patterns(exclude)
+    return lambda filename: (
+        matches(filename, include) and not matches(filename, exclude))
 
 
 def patterns(value):

@@ -41,7 +41,7 @@ class Intake:
         if marker is not None:
             self._marker = gocept.filestore.intake.marker.Marker(
                 marker, folder)
-        self._patterns = gocept.filestore.disk.name.Patterns(
+        self._has_such_a_name = gocept.filestore.disk.name.wanted(
             include, exclude)
         self._outside = gocept.filestore.disk.writing.Quiet(quiet, layout.now)
         self._parked = gocept.filestore.disk.writing.Quiet(quiet, layout.now)
@@ -79,7 +79,7 @@ class Intake:
     def _is_wanted(self, filename):
         if self._marker and filename.endswith(self._marker.suffix):
             return False
-        return self._patterns.has(filename)
+        return self._has_such_a_name(filename)
 
     def _park(self, filename):
         """Take a file out of the folder, and publish it if it is whole."""

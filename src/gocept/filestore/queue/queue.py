@@ -28,7 +28,7 @@ class Queue:
     share = 0.03  # of the time, at most, goes to what was left to others
 
     def __init__(self, attempts, intents, guard=None,
-                 patterns=gocept.filestore.disk.name.EVERYTHING, order='age',
+                 is_wanted=gocept.filestore.disk.name.everything, order='age',
                  sleep=time.sleep):
         if order not in gocept.filestore.queue.waiting.ORDERS:
             raise ValueError('the order of files is one of %s, not %r' % (
@@ -36,10 +36,10 @@ class Queue:
         self._layout = attempts.layout
         self._attempts = attempts
         self._guard = guard
-        self._patterns = patterns
+        self._is_wanted = is_wanted
         self._order = order
         self._recovery = gocept.filestore.queue.recovery.Recovery(
-            attempts, intents, guard, patterns)
+            attempts, intents, guard, is_wanted)
         self._known = gocept.filestore.retry.known.Known(self._layout)
         self._listing = gocept.filestore.queue.waiting.Listing()
         self._sleep = sleep
@@ -94,7 +94,7 @@ class Queue:
     def _list(self):
         begin = self._layout.now()
         listing = gocept.filestore.queue.waiting.Listing(
-            self._layout['new'], self._order, self._patterns)
+            self._layout['new'], self._order, self._is_wanted)
         if self._guard:
             self._guard.keep(listing.names())
         end = self._layout.now()

@@ -28,14 +28,14 @@ class Recovery:
     coarse = gocept.filestore.disk.listing.CachedListing.coarse
 
     def __init__(self, attempts, intents, guard=None,
-                 patterns=gocept.filestore.disk.name.EVERYTHING,
+                 is_wanted=gocept.filestore.disk.name.everything,
                  disk_clock=time.time):
         self._layout = attempts.layout
         self._attempts = attempts
         self._intents = intents
         self._guard = guard
         self._listing = gocept.filestore.disk.listing.CachedListing(
-            functools.partial(read, patterns), disk_clock)
+            functools.partial(read, is_wanted), disk_clock)
         self._disk_clock = disk_clock
         self._found = collections.deque()
         self._due = {}
@@ -224,8 +224,8 @@ def following(found, most):
             return
 
 
-def read(patterns, work):
+def read(is_wanted, work):
     """Return when each file came there, its name and its inode."""
     return [(gocept.filestore.disk.listing.arrival(entry), entry.name,
              entry.inode()) for entry in work.entries()
-            if patterns.has(entry.name)]
+            if is_wanted(entry.name)]

@@ -24,7 +24,7 @@ class Listing:
     lost = -math.inf
 
     def __init__(self, new=None, order='age',
-                 patterns=gocept.filestore.disk.name.EVERYTHING):
+                 is_wanted=gocept.filestore.disk.name.everything):
         self.new = new
         self.behind = []  # those behind an older one of their name
         self._keys = collections.deque()
@@ -32,13 +32,13 @@ class Listing:
         self._name_at = 0
         self._reading = threading.Lock()
         if new:
-            self._begin(order, new, patterns)
+            self._begin(order, new, is_wanted)
 
-    def _begin(self, order, new, patterns):
-        names = gocept.filestore.disk.listing.names(new, patterns)
+    def _begin(self, order, new, is_wanted):
+        names = gocept.filestore.disk.listing.names(new, is_wanted)
         if order == 'age':
             self._keys.extend(
-                gocept.filestore.disk.listing.arrivals(new, patterns))
+                gocept.filestore.disk.listing.arrivals(new, is_wanted))
             self._name_at = gocept.filestore.disk.listing.DIGITS
         elif order == 'name':
             self._keys.extend(sorted(names))

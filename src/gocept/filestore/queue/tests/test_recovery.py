@@ -283,7 +283,7 @@ class Many(RecoveryCase):
         self.assertEqual(['a', 'b', 'c', 'b'], attempts.asked)
 
     def test_read(self):
-        selection = gocept.filestore.disk.name.Patterns(['*'], ['*.tmp'])
+        selection = gocept.filestore.disk.name.wanted(['*'], ['*.tmp'])
         for name in ('b', 'a', 'c.tmp'):
             self.put('work', name)
         found = gocept.filestore.queue.recovery.read(
