@@ -71,13 +71,10 @@ class Deployment:
         self._load(self._path)
 
     def start_logging(self):
-        root = logging.getLogger()
-        for handler in list(root.handlers):
-            root.removeHandler(handler)
-            handler.close()
         if self._eventlog is None:
-            logging.basicConfig(format=FORMAT, level=logging.INFO)
+            logging.basicConfig(format=FORMAT, level=logging.INFO, force=True)
         else:
+            logging.basicConfig(handlers=(), force=True)  # only takes away
             self._eventlog()
 
 
