@@ -1,6 +1,4 @@
-"""The spaces of a store: what is done with each, where they lie, how they are
-made.
-"""
+"""The spaces of a store: for what, where they lie, and how they are made."""
 import contextlib
 import errno
 import gocept.filestore.disk.move
