@@ -11,11 +11,7 @@ import gocept.filestore.retry.removal
 
 def clean(attempts, intents, space, older_than):
     """Remove what came into a space before a certain time."""
-    if space not in gocept.filestore.disk.layout.CLEANED:
-        raise gocept.filestore.interfaces.InvalidSpace(
-            space, attempts.layout.path,
-            'the spaces for this are %s' % ', '.join(
-                gocept.filestore.disk.layout.CLEANED))
+    attempts.layout.check(space, gocept.filestore.disk.layout.CLEANED)
     limit = (attempts.layout.clock() -
              age(space, older_than)) * 1e9  # nanoseconds
     removed, errors = [], []

@@ -236,11 +236,7 @@ class FileStore:
         return self._checked(gocept.filestore.disk.name.bare(path))
 
     def _check_space(self, space, more=()):
-        known = gocept.filestore.disk.layout.MOVED + more
-        if space not in known:
-            raise gocept.filestore.interfaces.InvalidSpace(
-                space, self.path,
-                'the spaces for this are %s' % ', '.join(dict.fromkeys(known)))
+        self._layout.check(space, gocept.filestore.disk.layout.MOVED + more)
 
     def _source(self, filename, space, *more):
         self._check_space(space, more)

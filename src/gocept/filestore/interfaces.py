@@ -196,12 +196,15 @@ class IFileStore(zope.interface.Interface):
         Used as `with store.publish('a.xml') as f: f.write(...)`. Without a
         name a unique one is taken which sorts by time, in the form of
         maildir(5): seconds, microseconds, process, counter, host. `mode` is
-        'w', 'wb', 'w+' or 'w+b', else `ValueError` is raised.
+        'w', 'wb', 'w+' or 'w+b' as for the builtin `open`, with which 'wt' and
+        'wb+' mean the same; else `ValueError` is raised.
 
         Like `claim` and `batch` it carries on with the batches of processes
         that have died, see `IBatch`. What goes wrong with them is told by
         `claim`, when nothing else waits, and by `status`; only `NotSynced`
-        is raised at once.
+        is raised at once. `InvalidName` is raised for a bad name; what leaving
+        the block raises, and what `replace` decides, see `IPublication`. Text
+        is UTF-8 unless `encoding` says otherwise.
         """
 
     def claim():
@@ -475,9 +478,9 @@ class IClaim(zope.interface.Interface):
     def open(mode='r', encoding=None, errors=None, newline=None):
         """Open the file for reading and return it, from its beginning.
 
-        `mode` is 'r' or 'rb', else `ValueError` is raised: what lies outside
-        `tmp` is never half-written. Text is UTF-8 unless `encoding` says
-        otherwise. The caller closes it; it may be opened several times.
+        `mode` is 'r', 'rt' or 'rb', else `ValueError` is raised: what lies
+        outside `tmp` is never half-written. Text is UTF-8 unless `encoding`
+        says otherwise. The caller closes it; it may be opened several times.
         """
 
     def fileno():
@@ -596,7 +599,8 @@ class IBatch(zope.interface.Interface):
     """What is published, finished and removed together or not at all.
 
     A context manager: leaving the block votes and commits; an error inside
-    aborts and goes on to the caller. After that, each verb raises `Settled`.
+    aborts and goes on to the caller. After that, each verb but `abort` raises
+    `Settled`.
 
         with store.batch() as batch:
             with batch.publish('a.xml') as f: ...

@@ -59,11 +59,7 @@ class Batch:
 
     def remove(self, filename, space):
         self._check()
-        if space not in gocept.filestore.disk.layout.FROM_BATCH:
-            raise gocept.filestore.interfaces.InvalidSpace(
-                space, self._layout.path,
-                'the spaces for this are %s' % ', '.join(
-                    gocept.filestore.disk.layout.FROM_BATCH))
+        self._layout.check(space, gocept.filestore.disk.layout.FROM_BATCH)
         self._add(gocept.filestore.batch.removing.Removing(
             self._layout, self._attempts,
             self._checked(gocept.filestore.disk.name.bare(filename)), space))

@@ -113,6 +113,13 @@ class Layout:
                 raise
         self['new']  # a store that is not there has no empty spaces
 
+    def check(self, name, known):
+        """Raise `InvalidSpace` if this is none of the known spaces."""
+        if name not in known:
+            raise gocept.filestore.interfaces.InvalidSpace(
+                name, self.path, 'the spaces for this are %s' % ', '.join(
+                    dict.fromkeys(known)))
+
     def is_made(self, name):
         """Tell whether there is something of this name; it costs little."""
         return os.access(self._path_of(name), os.F_OK)

@@ -13,7 +13,6 @@ GONE = gocept.filestore.disk.space.GONE
 # ELOOP, ENXIO: a link or a socket has taken the place of the file.
 NOT_OURS = GONE + (errno.ELOOP, errno.ENXIO)
 READ = os.O_RDONLY | gocept.filestore.disk.space.SAFE
-REFUSED = GONE + (errno.EAGAIN,)
 
 
 def lock(descriptor, operation=fcntl.LOCK_EX, flock=fcntl.flock):
@@ -25,7 +24,7 @@ def lock(descriptor, operation=fcntl.LOCK_EX, flock=fcntl.flock):
     try:
         flock(descriptor, operation | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno in REFUSED:
+        if error.errno in gocept.filestore.disk.move.REFUSED:
             return False
         raise
     return True

@@ -16,6 +16,8 @@ UNSUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 # What a file system answers for a file that is not there (any more).
 # GlusterFS says ESTALE.
 GONE = (errno.ENOENT, errno.ESTALE)
+# What flock(2) answers for a file that somebody else has, or that has gone.
+REFUSED = (*GONE, errno.EAGAIN)
 LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # That of os.fsencode, which takes longer.
 ENCODING = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
@@ -124,11 +126,13 @@ def locked(directory, name):
         os.close(descriptor)
 
 
-def lock_at(descriptor, directory, name):
+def lock_at(descriptor, directory, name, flock=fcntl.flock):
     """Lock an open file; tell whether that worked, and it is still there."""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in REFUSED:
+            raise
         return False
     return is_at(directory, name, os.fstat(descriptor))
 

@@ -280,6 +280,27 @@ class Replaced(MoveCase):
         self.assertEqual('ours', self.read('new', 'b'))
 
 
+class Lock(MoveCase):
+    """What a file system answers that can not lock, or does not want to."""
+
+    def lock(self, number):
+        def flock(descriptor, operation):
+            raise OSError(number, os.strerror(number))
+
+        with open(self.path / 'tmp' / 'a') as file:
+            return gocept.filestore.disk.move.lock_at(
+                file.fileno(), self.source, 'a', flock)
+
+    def test_of_a_file_that_has_gone(self):
+        for number in (errno.EAGAIN, errno.ENOENT, errno.ESTALE):
+            self.assertFalse(self.lock(number))
+
+    def test_any_other_error_is_raised(self):
+        with self.assertRaises(OSError) as raised:
+            self.lock(errno.ENOLCK)
+        self.assertEqual(errno.ENOLCK, raised.exception.errno)
+
+
 class Refresh(MoveCase):
 
     def test_changes_nothing(self):
