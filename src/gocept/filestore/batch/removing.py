@@ -35,16 +35,22 @@ class Removing:
             raise self._none(
                 'another process is taking it from %r' % self._space)
         if self._space == 'new':
-            # A lock ends with its process, and then a claim would take it.
             space = self._work = self._taken_away(space, held)
         self.deed = Remove(self.filename, space.name, held.status.st_ino,
                            held.status.st_mtime_ns)
         self.deed.held = held
 
     def _taken_away(self, new, held):
-        """Move it to `work`, as a claim does."""
-        work = self._layout.made('work')
-        new.move(self.filename, work, self.filename, held.status)
+        """Move it to `work`, as a claim does.
+
+        A lock ends with its process, and then a claim would take it.
+        """
+        try:
+            work = self._layout.made('work')
+            new.move(self.filename, work, self.filename, held.status)
+        except BaseException:
+            held.release()  # the error refers to it, and may live long
+            raise
         return work
 
     def _found(self):

@@ -29,6 +29,21 @@ class Removing(gocept.filestore.batch.tests.test_batch.BatchCase):
         batch.abort()
         self.open_store().claim().finish()
 
+    def test_what_can_not_be_taken_is_let_go_at_once(self):
+        older = self.claimed('n')
+        self.put('new', 'n', 'newer')
+        batch = self.store.batch()
+        batch.remove('n', 'new')
+        try:
+            batch.vote()
+        except interfaces.NameTaken as error:
+            kept = error  # and all that it refers to
+        batch.abort()
+        older.finish()
+        with self.open_store().claim() as claim:
+            self.assertEqual('newer', self.text(claim))
+        self.assertEqual('n', kept.filename)
+
     def test_beside_another_batch(self):
         self.put('cur', 'old')
         batch = self.store.batch()
