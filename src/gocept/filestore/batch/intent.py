@@ -214,18 +214,17 @@ class Intent:
     def mark(self):
         """Decide that all of it is done. From here on others go on."""
         try:
-            if all(self.spaces):
-                return self._move()
+            if all(self.spaces) and self.spaces[0].is_current():
+                return self._move(*self.spaces)
         except FileNotFoundError:
             pass  # the directories may be others since they were looked at
         committed = self._layout.made('committed')
-        self.spaces = self._layout['voted'], committed
-        self._move()
+        self._move(self._layout['voted'], committed)
 
-    def _move(self):
-        voted, committed = self.spaces
+    def _move(self, voted, committed):
         voted.move(
             self.filename, committed, self.filename, self._held.status)
+        self.spaces = voted, committed
         self.is_committed = self.is_first = True
         committed.sync()
 

@@ -241,6 +241,34 @@ class Spaces(gocept.filestore.batch.tests.test_settlement.SettlementCase):
         batch.abort()
         self.assertEqual({}, self.files())
 
+    def test_store_is_exchanged_after_the_vote(self):
+        """Nothing is decided, in neither of them."""
+        self.put('cur', 'old')
+        claims = [self.claimed(name) for name in 'xy']
+        for has_voted in (False, True):
+            batch = self.store.batch(two_phase=True)
+            batch.finish(claims[0])
+            batch.finish(claims[1], keep=False)
+            self.publish(batch, 'a')
+            batch.remove('old', 'cur')
+            batch.vote()
+            os.rename(self.path, self.directory / 'aside')
+            other = self.open_store()
+            other.prepare()
+            if has_voted:
+                with other.batch() as voted:
+                    self.publish(voted, 'b')
+            with self.assertRaises(FileNotFoundError):
+                batch.commit()
+            batch.abort()
+            self.assertEqual({'new': ['b']} if has_voted else {}, self.files())
+            shutil.rmtree(self.path)
+            os.rename(self.directory / 'aside', self.path)
+            self.assertEqual(
+                {'cur': ['old'], 'work': ['x', 'y']}, self.files())
+        for claim in claims:
+            claim.finish()
+
     def test_draft_goes_after_the_vote(self):
         batch = self.store.batch()
         self.publish(batch, 'a')
