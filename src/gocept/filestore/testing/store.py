@@ -1,6 +1,7 @@
 """A real store for one test, the clock that goes with it, and helpers."""
 import contextlib
 import gocept.filestore.disk.file_system
+import gocept.filestore.disk.process
 import gocept.filestore.filestore
 import os
 import shutil
@@ -21,6 +22,7 @@ class Store(gocept.filestore.filestore.FileStore):
 
     def __init__(self, path=None, durable=False, **options):
         self._ahead = Clock()
+        self._process = gocept.filestore.disk.process.number
         options = {'clock': self._ahead.clock, 'now': self._ahead.now,
                    **options}
         with contextlib.ExitStack() as failing:
@@ -45,8 +47,12 @@ class Store(gocept.filestore.filestore.FileStore):
         self._ahead.advance(seconds)
 
     def close(self):
-        """Remove the directory, if it is our own. May be called twice."""
-        self._end.close()
+        """Remove the directory, if it is our own. May be called twice.
+
+        A forked child leaves that to its parent.
+        """
+        if self._process == gocept.filestore.disk.process.number:
+            self._end.close()
 
 
 class Clock:

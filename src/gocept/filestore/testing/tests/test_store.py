@@ -30,6 +30,20 @@ class Place(StoreCase):
         self.assertFalse(os.path.exists(directory))
         store.close()
 
+    def test_forked_child_does_not_remove_it(self):
+        with self.open_store() as store:
+            gocept.filestore.testing.publish(store, 'a')
+            child = os.fork()
+            if not child:
+                try:
+                    store.close()
+                finally:
+                    os._exit(0)
+            os.waitpid(child, 0)
+            self.assertEqual(
+                {'new': ['a']}, gocept.filestore.testing.names(store))
+        self.assertFalse(os.path.exists(store.path))
+
     def test_each_has_its_own(self):
         self.assertNotEqual(self.open_store().path, self.open_store().path)
 
