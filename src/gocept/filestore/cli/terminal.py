@@ -4,6 +4,7 @@ import gocept.filestore.interfaces
 import io
 import logging
 import os
+import select
 import shlex
 import sys
 import tabulate
@@ -76,12 +77,25 @@ class Stream(io.FileIO):
         rest = memoryview(data)
         try:
             while rest:
-                taken = os.write(self.fileno(), rest)
+                taken = self._write_some(rest)
                 self.taken += taken
                 rest = rest[taken:]
         except OSError as error:
             self.error = self.error or error
         return len(data)
+
+    def _write_some(self, data):
+        """Write what there is room for; of output, wait for some.
+
+        What we share with another process may be set not to wait.
+        """
+        try:
+            return os.write(self.fileno(), data)
+        except BlockingIOError:
+            if self.fileno() != 1:
+                raise
+            select.select([], [self], [])
+            return 0
 
 
 def replace_streams():

@@ -146,6 +146,18 @@ class Output(Case):
                     environment + ' filestore list store | head -c 1; '
                     'exit ${PIPESTATUS[0]}'))
 
+    def test_reader_is_slow_and_the_pipe_does_not_wait(self):
+        self.fill()
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        process = self.start('list', 'store', stdout=writer)
+        os.close(writer)
+        with open(reader, 'rb') as lines:
+            self.assertTrue(lines.readline())
+            self.wait_for_sleep(process.pid)
+            self.assertEqual(500, len(lines.readlines()))
+        self.assertEqual((0, None, []), self.finish(process))
+
     def test_disk_that_fills_up(self):
         self.fill()
         # Python itself, and who looks what it does, write files as well.
