@@ -232,15 +232,20 @@ class Intent:
         """Forget it, and let go.
 
         A move in two steps that another one has begun may have left two
-        names; the one in `committed` decides, and goes last.
+        names; the one in `committed` decides, and goes last. What can not be
+        removed is left to others.
         """
-        for space in filter(None, self.spaces[self.is_first:]):
-            try:
-                space.remove(self.filename)
-            except gocept.filestore.interfaces.NoSuchFile:
-                pass
-        if not self.is_committed:
-            self.spaces[0].sync()
+        try:
+            for space in filter(None, self.spaces[self.is_first:]):
+                try:
+                    space.remove(self.filename)
+                except gocept.filestore.interfaces.NoSuchFile:
+                    pass
+            if not self.is_committed:
+                self.spaces[0].sync()
+        except BaseException:
+            self.release()
+            raise
         self._held.close()
 
     def release(self):

@@ -231,6 +231,21 @@ class Spaces(gocept.filestore.batch.tests.test_settlement.SettlementCase):
         self.assertEqual({'cur': ['old']}, self.files())
         self.assertEqual(['old'], self.store.clean('cur', 0))
 
+    def test_what_can_not_be_aborted_is_left_to_others(self):
+        batch = self.store.batch()
+        self.publish(batch, 'a')
+        batch.vote()
+        for path in self.path.iterdir():
+            path.chmod(0o777)
+        self.forbid(self.path / 'voted')
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            batch.abort()
+        (self.path / 'voted').chmod(0o777)
+        # It is settled although its process, and the batch, are still there.
+        self.open_store().batch()
+        self.assertEqual({}, self.tree())
+        batch.abort()
+
     def test_store_is_exchanged_before_the_vote(self):
         batch = self.store.batch()
         self.publish(batch, 'a')
