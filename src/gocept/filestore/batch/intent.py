@@ -155,9 +155,12 @@ class Intents:
         held = gocept.filestore.disk.lock.hold(space, filename)
         if held is None:
             return None
-        content = gocept.filestore.disk.move.is_at(
-            space.descriptor, filename, held.status) and (
+        try:
+            content = space.is_at(filename, held.status) and (
                 self._read(name, filename))
+        except BaseException:
+            held.release()  # the error refers to it, and may live long
+            raise
         if not content:
             return held.release()
         return Intent(self._layout, self._spaces(), filename, held, **content,

@@ -1,4 +1,6 @@
 import errno
+import gc
+import gocept.filestore.batch.intent
 import gocept.filestore.batch.tests.test_batch
 import gocept.filestore.batch.tests.test_settlement
 import gocept.filestore.interfaces
@@ -148,6 +150,18 @@ class Reading(gocept.filestore.batch.tests.test_settlement.SettlementCase):
             with store.publish('w'):
                 pass
             self.assertEqual({'w', 'z'}, self.claimed_by(store))
+
+    def test_intent_that_can_not_be_read_is_let_go_at_once(self):
+        self.dies(gocept.filestore.batch.tests.test_settlement.MARKED % True)
+        gc.disable()
+        self.addCleanup(gc.enable)
+        with unittest.mock.patch.object(
+                gocept.filestore.batch.intent, 'parsed',
+                side_effect=OSError(errno.EIO, 'the disk fails')) as parsed:
+            self.store.batch()
+        parsed.assert_called()
+        with self.open_store().batch():
+            self.assertEqual(self.all, self.outcome())
 
     def claimed_by(self, store):
         names = set()
