@@ -22,6 +22,7 @@ class Layer:
         self._names = names or ('',)
         self._options = options
         self._stores = {}
+        self._end = contextlib.ExitStack()
 
     def __getitem__(self, name):
         """Return the store of this name; there is one during a test."""
@@ -36,10 +37,10 @@ class Layer:
                 store.prepare()
                 stack.enter_context(registered(store, name))
                 self._stores[name] = store
-            self._end = stack.pop_all().close
+            self._end = stack.pop_all()
 
     def testTearDown(self):
-        self._end()
+        self._end.close()
 
 
 @contextlib.contextmanager

@@ -165,6 +165,12 @@ class Layer(unittest.TestCase):
             layer.testSetUp()
         self.assertIsNone(self.lookup('a'))
 
+    def test_tear_down_after_a_failed_set_up_has_nothing_to_do(self):
+        layer = gocept.filestore.testing.Layer('a', nonsense=True)
+        with self.assertRaises(TypeError):
+            layer.testSetUp()
+        layer.testTearDown()
+
 
 class Look(unittest.TestCase):
     """The helpers that look at a store."""
