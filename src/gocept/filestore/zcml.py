@@ -130,8 +130,7 @@ def store(_context, path, name='', durable=True, prepare=True,
 class IConsumerDirective(zope.interface.Interface):
     """Declare a consumer, for ``filestore serve`` or `declaration.work`."""
 
-    store = zope.schema.TextLine(
-        title='The name of the store')
+    store = zope.schema.TextLine(title='The name of the store')
 
     name = zope.schema.TextLine(
         title='A name, if the store has several consumers',
@@ -192,9 +191,7 @@ class IConsumerDirective(zope.interface.Interface):
         title='Files per second, at most, in each process',
         required=False)
 
-    timeout = zope.schema.Float(
-        title='Seconds for one file',
-        required=False)
+    timeout = zope.schema.Float(title='Seconds for one file', required=False)
 
     poll = zope.schema.Float(
         title='Seconds between two looks if no notification comes',

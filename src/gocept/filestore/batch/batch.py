@@ -117,8 +117,7 @@ class Batch:
     def _carry_out(self, intent):
         try:
             intent.mark()
-            gocept.filestore.batch.settlement.carry_out(
-                intent, self._attempts)
+            gocept.filestore.batch.settlement.carry_out(intent, self._attempts)
         except BaseException:
             if intent.is_committed:
                 self._leave_to_others()

@@ -225,8 +225,7 @@ class Intent:
         self._move(self._layout['voted'], committed)
 
     def _move(self, voted, committed):
-        voted.move(
-            self.filename, committed, self.filename, self._held.status)
+        voted.move(self.filename, committed, self.filename, self._held.status)
         self.spaces = voted, committed
         self.is_committed = self.is_first = True
         committed.sync()

@@ -123,10 +123,8 @@ class Remove:
             space.stat(self.filename), self)
 
     def _remove(self, space, attempts, held):
-        with held, contextlib.suppress(
-                gocept.filestore.interfaces.NoSuchFile):
-            if not gocept.filestore.batch.finishing.is_same(
-                    held.status, self):
+        with held, contextlib.suppress(gocept.filestore.interfaces.NoSuchFile):
+            if not gocept.filestore.batch.finishing.is_same(held.status, self):
                 return
             if gocept.filestore.disk.move.is_at(
                     space.descriptor, self.filename, held.status):

@@ -113,8 +113,7 @@ class Settlement:
 def carry_out(intent, attempts):
     """Do what is left, and forget it then; tell whether all is done."""
     layout = attempts.layout
-    done, lost = carry_out_all(
-        intent.deeds, layout, attempts, intent.is_first)
+    done, lost = carry_out_all(intent.deeds, layout, attempts, intent.is_first)
     is_over = len(done) + len(lost) == len(intent.deeds)
     try:
         if is_over:

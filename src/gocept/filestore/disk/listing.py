@@ -45,8 +45,7 @@ class CachedListing:
 
 def names(space, is_wanted):
     """Yield the names of files as the directory has them."""
-    return (entry.name for entry in space.entries()
-            if is_wanted(entry.name))
+    return (entry.name for entry in space.entries() if is_wanted(entry.name))
 
 
 def arrivals(space, is_wanted=gocept.filestore.disk.name.everything):

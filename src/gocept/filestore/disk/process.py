@@ -57,8 +57,7 @@ class Bell:
         The kernel may hand it to another thread, or just before a wait: what
         is to call the handler would not wake.
         """
-        before = signal.set_wakeup_fd(
-            self._writer, warn_on_full_buffer=False)
+        before = signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         try:
             yield
         finally:

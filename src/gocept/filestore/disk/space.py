@@ -198,8 +198,7 @@ class Space:
                 self.descriptor, filename, target.descriptor, new_name,
                 self.durable, status)
         except OSError as error:
-            raise self._not_moved(
-                error, filename, target, new_name) from None
+            raise self._not_moved(error, filename, target, new_name) from None
 
     def replace(self, filename, target, new_name, is_locked=False):
         """Move a file into another space, and replace one that is there.
@@ -217,8 +216,7 @@ class Space:
             move(self.descriptor, filename, target.descriptor, new_name,
                  is_locked)
         except OSError as error:
-            raise self._not_moved(
-                error, filename, target, new_name) from None
+            raise self._not_moved(error, filename, target, new_name) from None
 
     def _not_moved(self, error, filename, target, new_name):
         """Return the error of a move, with the space that is meant."""

@@ -84,8 +84,7 @@ class Twins:
 
     def add(self, space, name, status):
         """Remember a name of a file that has several, here or elsewhere."""
-        self._names[status.st_dev, status.st_ino].append(
-            (space, name, status))
+        self._names[status.st_dev, status.st_ino].append((space, name, status))
 
     def left(self):
         """Yield the names that are too many, and what kind they are.

@@ -58,8 +58,7 @@ def how_apart(one, two):
 
 def mounted(together, space):
     """Return what is mounted: spaces, not the directory of the store."""
-    return [space.path] if space.name else [
-        other.path for other in together]
+    return [space.path] if space.name else [other.path for other in together]
 
 
 def link(source, target):

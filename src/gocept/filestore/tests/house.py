@@ -183,7 +183,9 @@ def main():
     print('\none importer, and no story or test: %s\n' % ', '.join(
         house.alone()))
     for title, figure in house.figures().items():
-        print('%-50s %6s of %6s at most' % (title, figure, MOST[title]))
+        print('%-50s %6s of %6s at most%s' % (
+            title, figure, MOST[title],
+            '' if figure <= MOST[title] else ': NOT reached'))
 
 
 if __name__ == '__main__':

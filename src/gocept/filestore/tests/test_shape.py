@@ -239,6 +239,13 @@ class House(unittest.TestCase):
             done |= ready
         self.assertEqual(set(), set(below) - done)
 
+    def test_figures(self):
+        figures = HOUSE.figures()
+        del figures['lines']  # an aim: house.py tells how far away it is
+        for title, figure in figures.items():
+            self.assertLessEqual(
+                figure, gocept.filestore.tests.house.MOST[title], title)
+
     def test_figures_see_what_is_there(self):
         self.assertIn('disk.move', HOUSE.modules)
         self.assertIn('queue.queue', HOUSE.importers('disk.lock'))
