@@ -69,6 +69,13 @@ class Hacking(Case):
         self.assertEqual(
             sorted(found - {'tests'}), sorted(name for name, _ in wings))
 
+    def test_map_has_the_modules_of_each_wing(self):
+        _, wings, *_ = self.tables()
+        for wing, row in wings:
+            modules = {path.stem for path in (PACKAGE / wing).glob('*.py')}
+            self.assertEqual(
+                set(), modules - {'__init__'} - set(re.findall(r'\w+', row)))
+
     def test_files_that_it_names_are_there(self):
         text = self.read('HACKING.txt')
         names = re.findall(r'``([a-z_/.-]+\.(?:py|txt|zcml|cfg))``', text)
