@@ -1,12 +1,14 @@
 """One look at a store, subject by subject."""
 import gocept.filestore.disk.probe
 import gocept.filestore.doctor.content
-import gocept.filestore.doctor.disk
 import gocept.filestore.doctor.finding
+import gocept.filestore.doctor.fsync
 import gocept.filestore.doctor.intent
+import gocept.filestore.doctor.lease
 import gocept.filestore.doctor.lock
 import gocept.filestore.doctor.mode
 import gocept.filestore.doctor.move
+import gocept.filestore.doctor.notification
 import gocept.filestore.doctor.space
 import itertools
 import os
@@ -122,14 +124,15 @@ class Examination:
             has_links=self._way == gocept.filestore.doctor.move.LINK)
 
     def fsync(self):
-        yield from gocept.filestore.doctor.disk.fsync(self._usable)
+        yield from gocept.filestore.doctor.fsync.fsync(self._usable)
         yield ok('files and directories can be brought to the disk')
 
     def lease(self):
-        yield gocept.filestore.doctor.disk.lease(self._together[1])
+        yield gocept.filestore.doctor.lease.lease(self._together[1])
 
     def notification(self):
-        yield gocept.filestore.doctor.disk.notification(*self._together[:2])
+        yield gocept.filestore.doctor.notification.notification(
+            *self._together[:2])
 
     def modes(self):
         spaces = self._spaces.found
