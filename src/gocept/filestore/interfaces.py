@@ -1123,9 +1123,9 @@ def implementer(*interfaces):
 
 
 def describe(class_, interface):
-    if class_.__doc__:  # python -OO leaves out all words
-        class_.__doc__ = '%s\n\n    %s' % (
-            class_.__doc__.rstrip(), interface.__doc__.lstrip())
+    # python -OO leaves out all words.
+    words = (class_.__doc__ or '').rstrip(), interface.__doc__.lstrip()
+    class_.__doc__ = '\n\n    '.join(filter(None, words))
     for name, described in interface.namesAndDescriptions(all=True):
         attribute = vars(class_).get(name)
         if attribute is not None and not attribute.__doc__:

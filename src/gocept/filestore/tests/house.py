@@ -37,22 +37,20 @@ class House:
         self.modules = [name for name, path in self.files.items()
                         if path.parent == package
                         or path.name != '__init__.py']
-
-    def imports(self, name):
-        """Return which of our modules a module imports, wherever in it."""
-        found = {module[len(PREFIX):]
-                 for module in imported(self.trees[name])
-                 if module.startswith(PREFIX)}
-        return found - {name}
+        # Which of our modules each of them imports, wherever in it.
+        self.imports = {name: {
+            module[len(PREFIX):] for module in imported(tree)
+            if module.startswith(PREFIX)} - {name}
+            for name, tree in self.trees.items()}
 
     def importers(self, name):
-        return [other for other in self.modules if name in self.imports(other)]
+        return [other for other in self.modules if name in self.imports[other]]
 
     def arrows(self):
         """Return for each wing to which others it goes."""
         found = {wing_of(name): set() for name in self.modules}
         for name in self.modules:
-            found[wing_of(name)] |= set(map(wing_of, self.imports(name)))
+            found[wing_of(name)] |= set(map(wing_of, self.imports[name]))
         return {wing: others - {wing} for wing, others in found.items()}
 
     def wing(self, wing):

@@ -227,12 +227,12 @@ class House(unittest.TestCase):
         for name in HOUSE.modules:
             wing = gocept.filestore.tests.house.wing_of(name)
             self.assertEqual(set(), {
-                other for other in HOUSE.imports(name)
+                other for other in HOUSE.imports[name]
                 if gocept.filestore.tests.house.wing_of(other)
                 in EDGES - {wing}}, name)
 
     def test_modules_go_in_no_circle_either(self):
-        below = {name: HOUSE.imports(name) & set(HOUSE.modules)
+        below = {name: HOUSE.imports[name] & set(HOUSE.modules)
                  for name in HOUSE.modules}
         done = set()
         while ready := {name for name in below if below[name] <= done} - done:
@@ -250,6 +250,19 @@ class House(unittest.TestCase):
         self.assertIn('disk.move', HOUSE.modules)
         self.assertIn('queue.queue', HOUSE.importers('disk.lock'))
         self.assertLess(9000, HOUSE.lines())
+
+    def test_they_are_printed(self):
+        output = subprocess.check_output(
+            [sys.executable, '-m', 'gocept.filestore.tests.house'], text=True,
+            env=gocept.filestore.tests.case.environment())
+        for line in ('floor 0: __init__, interfaces', 'disk > interfaces',
+                     'modules on top .* of +12 at most'):
+            self.assertRegex(output, line)
+
+    def test_names_that_are_imported_count_as_well(self):
+        tree = ast.parse('from gocept.filestore.disk import move')
+        self.assertEqual(['gocept.filestore.disk.move'], list(
+            gocept.filestore.tests.house.imported(tree)))
 
     def test_a_circle_is_seen(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -117,7 +117,7 @@ class Listing(SpaceCase):
         self.assertEqual(['.nfs0001', 'b'], sorted(self.space.names()))
 
     def test_names_that_may_not_be_read(self):
-        (self.path / 'new').chmod(0o300)
+        self.forbid(self.path / 'new', 0o300)
         with self.be_nobody(), self.assertRaises(PermissionError) as raised:
             self.space.names()
         self.assertEqual(str(self.path / 'new'), raised.exception.filename)
