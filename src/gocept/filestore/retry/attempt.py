@@ -152,9 +152,10 @@ class Attempts:
 
     def fail(self, filename, inode, attempt, error):
         """Write down how an attempt has failed; tell if it was the last."""
+        moment = self.layout.clock()
         due = gocept.filestore.retry.policy.due(
-            self._policy, attempt, error, self.layout.clock())
-        self._add(filename, inode, 'failed', error, due=due)
+            self._policy, attempt, error, moment)
+        self._add(filename, inode, 'failed', error, moment, due=due)
         return due is None
 
     def release(self, filename, inode):
@@ -175,12 +176,13 @@ class Attempts:
         """Drop the events of a file that is done."""
         self._journal.drop(filename, inode)
 
-    def _add(self, filename, inode, event, error=None, **facts):
+    def _add(self, filename, inode, event, error=None, moment=None, **facts):
         if facts.get('due') is not None:
             facts['due'] = written(facts['due'])
         self._journal.append(filename, {
             'event': event,
-            'time': written(self.layout.clock()),
+            'time': written(
+                self.layout.clock() if moment is None else moment),
             **facts,
             'host': gocept.filestore.disk.name.HOST,
             'process': gocept.filestore.disk.process.number,

@@ -122,7 +122,7 @@ class Case(unittest.TestCase):
             os.umask(before)
 
     @contextlib.contextmanager
-    def no_blocking(self, seconds=10):
+    def no_blocking(self, seconds=60):
         """Raise KeyboardInterrupt when the block waits for something."""
         before = signal.signal(signal.SIGALRM, signal.default_int_handler)
         signal.alarm(seconds)

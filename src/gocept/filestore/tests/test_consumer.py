@@ -11,6 +11,7 @@ import time
 import transaction
 import transaction.interfaces
 import zope.interface.verify
+import zope.testing.wait
 
 
 class ConsumerCase(gocept.filestore.tests.case.Case):
@@ -148,9 +149,10 @@ class Loop(ConsumerCase):
     def test_stopped_while_the_store_makes_trouble(self):
         consumer = self.consumer()
         os.rename(self.path, self.directory / 'aside')
-        thread = threading.Timer(.05, consumer.stop)
-        thread.start()
-        with self.assertLogs('gocept.filestore.consumer', 'ERROR'):
+        with self.assertLogs('gocept.filestore.consumer', 'ERROR') as logs:
+            thread = threading.Thread(target=lambda: (
+                zope.testing.wait.wait(lambda: logs.output), consumer.stop()))
+            thread.start()
             consumer.run()
         thread.join()
 

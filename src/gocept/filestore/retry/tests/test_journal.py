@@ -226,7 +226,7 @@ class Waiting(JournalCase):
         self.append('failed')
         child = self.child()
         child.run(HOLD)
-        with self.no_blocking(2):
+        with self.no_blocking():
             self.assertEqual(['failed'], self.found())
 
 
