@@ -1,6 +1,7 @@
 """The contracts: the verbs of a store first, then what they hand out."""
 import errno
 import math
+import textwrap
 import zope.interface
 
 
@@ -1123,13 +1124,18 @@ def implementer(*interfaces):
 
 
 def describe(class_, interface):
-    # python -OO leaves out all words.
-    words = (class_.__doc__ or '').rstrip(), interface.__doc__.lstrip()
-    class_.__doc__ = '\n\n    '.join(filter(None, words))
+    # Python 3.13 takes away what indents words, and -OO the words.
+    words = map(dedented, (class_.__doc__ or '', interface.__doc__))
+    class_.__doc__ = '\n\n'.join(filter(None, words))
     for name, described in interface.namesAndDescriptions(all=True):
         attribute = vars(class_).get(name)
         if attribute is not None and not attribute.__doc__:
             attribute.__doc__ = described.__doc__
+
+
+def dedented(words):
+    first, _, others = words.partition('\n')
+    return (first + '\n' + textwrap.dedent(others)).strip()
 
 
 class Retry(Exception):

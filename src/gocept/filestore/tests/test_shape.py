@@ -79,8 +79,9 @@ class Interfaces(gocept.filestore.tests.case.Case):
     def test_help_shows_the_words_of_the_contract(self):
         seen = set()
         for class_, interface in self.implementations():
-            self.assertIn(inspect.cleandoc(interface.__doc__).strip(),
-                          inspect.getdoc(class_), class_)
+            self.assertIn(
+                '\n\n' + inspect.cleandoc(interface.__doc__).strip(),
+                inspect.getdoc(class_), class_)
             for name, described in interface.namesAndDescriptions(all=True):
                 attribute = inspect.getattr_static(class_, name, None)
                 if attribute is None or isinstance(
