@@ -47,7 +47,6 @@ setuptools.setup(
         'Intended Audience :: Developers',
         'Intended Audience :: System Administrators',
         'Natural Language :: English',
-        'Operating System :: POSIX',
         'Operating System :: POSIX :: Linux',
         'Programming Language :: Python',
         'Programming Language :: Python :: 3',
@@ -66,7 +65,7 @@ setuptools.setup(
     packages=setuptools.find_namespace_packages(
         'src', exclude=['__pycache__', '*.__pycache__']),
     package_dir={'': 'src'},
-    package_data={'': ['*.txt', '*.xml', '*.zcml']},
+    package_data={'': ['*.sh', '*.txt', '*.xml', '*.zcml']},
     zip_safe=False,
     python_requires='>=3.11',
     install_requires=[
@@ -82,20 +81,37 @@ setuptools.setup(
         'zope.schema',
     ],
     extras_require={
-        'cli': ['click', 'tabulate', 'tqdm'],
+        'cli': [
+            # arguments, help and colours
+            'click',
+            # columns
+            'tabulate',
+            # progress, and what is said beside it
+            'tqdm',
+            # columns stay straight with wide characters
+            'wcwidth',
+        ],
+        # the text format of Prometheus, by its own authors
+        'metrics': ['prometheus_client'],
         # stores with a permission
         'security': ['zope.security'],
         'server': [
             # its configuration file, in the format of zope.conf
             'ZConfig',
             'gocept.filestore[cli,watch]',
+            # what a worker does is its title
+            'setproctitle',
             # the pid file
             'zc.lockfile',
         ],
         'test': [
             # true write conflicts, between threads
             'ZODB',
-            'gocept.filestore[security,server,transaction]',
+            # the manual pages, which .ci/man.py builds
+            'click-man',
+            # workers that are greenlets
+            'gevent',
+            'gocept.filestore[metrics,security,server,transaction]',
             'hypothesis',
             'zope.testing',
             'zope.testrunner',
@@ -107,7 +123,7 @@ setuptools.setup(
     },
     entry_points={
         'console_scripts': [
-            'filestore = gocept.filestore.cli.__main__:main [cli]'
+            'filestore = gocept.filestore.__main__:main [cli]'
         ],
     },
 )

@@ -67,7 +67,7 @@ def list_files(directory):
 def list_package(names):
     return {name.removeprefix('src/')
             for name in names if name.startswith('src/')
-            and name.endswith(('.py', '.txt', '.xml', '.zcml'))}
+            and name.endswith(('.py', '.sh', '.txt', '.xml', '.zcml'))}
 
 
 def check(archive, wanted, present):

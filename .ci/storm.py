@@ -28,7 +28,7 @@ import time
 
 WORKERS = 4
 PAUSE = 0.1  # seconds between two kills
-LONGEST = 300  # seconds
+LONGEST = 480  # seconds; a disk may be slow
 LARGEST = 20 * 1024  # bytes
 PROGRAM = str(pathlib.Path(__file__).with_name('storm_worker.py'))
 BREAK = ('import gocept.filestore.tests.test_race as race, runpy; '

@@ -117,7 +117,7 @@ class Outcome:
         found = {space: self.status['spaces'][space]['files']
                  for space in SPACES}
         return (files == found and self.status['claims'] == []
-                and self.status['waiting'] == {'files': 0, 'next': None})
+                and self.status['waiting']['files'] == 0)
 
 
 def kind(name):

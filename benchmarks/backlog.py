@@ -32,7 +32,7 @@ class Benchmark:
             options.files, backlog_report.WAYS)}
 
     def run(self, path):
-        print(self.where.title, file=sys.stderr, end=' ', flush=True)
+        print(self.where.how, file=sys.stderr, end=' ', flush=True)
         for files in self.options.files:
             self.fill(f'{path}/{files}', files)
             print('+', file=sys.stderr, end='', flush=True)
@@ -75,7 +75,7 @@ def parse_options():
         default=[1000, 10000, 100000, 1000000], help='how many wait')
     add('--claims', type=command_line.between(10, 50000), default=5000,
         help='after the first, each time')
-    add('--plot', help='a file for the claims per second, as SVG')
+    command_line.add_plot(add, 'the claims per second')
     return parser.parse_args()
 
 
@@ -90,7 +90,7 @@ def main():
         reports.append(where.run(Benchmark(where, options).run))
         print(reports[-1], end='\n\n', flush=True)
     if options.plot:
-        drawing.write(options.plot, reports)
+        drawing.write(options.plot, [each.panel() for each in reports])
 
 
 if __name__ == '__main__':

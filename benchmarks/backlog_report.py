@@ -1,4 +1,5 @@
 """The tables of a backlog, and what was to be reached."""
+import drawing
 import report
 import statistics
 
@@ -9,6 +10,7 @@ TITLES = {BASE: 'plain calls', OURS: 'filestore'}
 WAYS = tuple((order, name) for order in ORDERS for name in TITLES)
 SPEED = 0.8                                 # of that at the smaller size
 FIRST = {'age': 5, 'directory': 0.05}       # seconds
+TIMES = 1.25                                # of the plain calls, by age
 PER_FILE = 200                              # bytes
 CONSTANT = 1024 * 1024                      # bytes more, in directory order
 COMPARED = 10000                            # files
@@ -66,6 +68,14 @@ class Report:
     def values(self, key, files, way):
         return [answer[key] for answer in self.answers[files, way]]
 
+    def panel(self):
+        return drawing.Panel(
+            f'claims per second, {self.place.short}',
+            [f'{files:,}' for files in self.files], 'files in new',
+            {f'{TITLES[name]}, order {order}': [
+                self.speed_of(files, (order, name)) for files in self.files]
+             for name in reversed(TITLES) for order in ORDERS})
+
     def ratios(self):
         """Compare with the straight-line calls, in the same round."""
         yield line('ratio', (f'{what}, {order}' for order in ORDERS
@@ -86,6 +96,8 @@ class Report:
             if COMPARED in self.files and COMPARED < most:
                 yield self.keeps_speed(most, order)
             yield self.begins(most, order)
+            if order == 'age':
+                yield self.lists(most)
             yield self.is_small(most, order)
 
     def keeps_speed(self, most, order):
@@ -104,6 +116,14 @@ class Report:
         return (f'{report.verdict(seconds < FIRST[order])}: by {order} with '
                 f'{most:,} the first claim after {1e3 * seconds:,.1f} ms; '
                 f'to reach: {1e3 * FIRST[order]:,.0f}')
+
+    def lists(self, most):
+        """Compare with who lists, asks for all times, and sorts."""
+        times = statistics.median(
+            1 / ratio for ratio in self.ratio('first', most, 'age'))
+        return (f'{report.verdict(times <= TIMES)}: by age with {most:,} the '
+                f'first claim takes {times:.2f} of the plain calls; at most: '
+                f'{TIMES}')
 
     def is_small(self, most, order):
         growth = self.median('memory', most, (order, OURS))

@@ -3,6 +3,7 @@
 Prints what was measured as JSON.
 """
 import gocept.filestore
+import gocept.filestore.__main__
 import gocept.filestore.datamanager
 import json
 import memory
@@ -22,6 +23,10 @@ TURNS = 10
 def publish(store, way, files, size):
     """Return the seconds in which files are published."""
     documents = work.make_documents(files, size)
+    if way in FROM_FILES:
+        drop(f'{store.path}-in', documents)
+    if way == 'filestore publish':
+        os.sync()
     work.settle(store.path)
     seconds, _ = work.timed(WAYS[way], store, documents)
     work.check(documents, map(read, store.list('new')))
@@ -78,22 +83,56 @@ def write_texts_in_batches(store, documents):
             file.write(text)
 
 
+def write_in_group(store, documents):
+    refused = []
+    with store.group(refused.append) as group:
+        write(group, documents)
+    if refused:
+        raise refused[0]
+
+
+def drop(directory, documents):
+    """Let others write files, and a list of them."""
+    os.mkdir(directory)
+    paths = [f'{directory}/{name}' for name, _ in documents]
+    for path, (_, data) in zip(paths, documents, strict=True):
+        with open(path, 'wb') as file:
+            file.write(data)
+    with open(f'{directory}.list', 'w') as file:
+        file.write('\n'.join(paths))
+
+
+def publish_files(store, documents):
+    if gocept.filestore.__main__.main([
+            'publish', store.path, '--files-from', f'{store.path}-in.list']):
+        sys.exit('Not all files were published.')
+
+
+def take_in(store, documents):
+    store.intake(f'{store.path}-in', quiet=0).take()
+
+
 def call(store, documents):
     """Make the plain system calls that the work cannot do without."""
     for name, data in documents:
         descriptor = os.open(f'{store.path}/tmp/{name}',
                              os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         os.write(descriptor, data)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(descriptor)
     for name, _ in documents:
         work.settle(f'{store.path}/tmp/{name}')
+    work.settle(f'{store.path}/tmp')
     for name, _ in documents:
         os.rename(f'{store.path}/tmp/{name}', f'{store.path}/new/{name}')
     work.settle(f'{store.path}/new')
+    work.settle(f'{store.path}/tmp')
 
 
+FROM_FILES = {'filestore publish': publish_files, 'intake': take_in}
 WAYS = {'one by one': write, 'one transaction': write_in_transaction,
-        'one batch': write_in_batch, 'straight-line calls': call}
+        'one batch': write_in_batch, 'one group': write_in_group,
+        **FROM_FILES, 'straight-line calls': call}
 ALONE = {'publish': write_texts,
          'batch of one file': write_texts_in_batches}
 

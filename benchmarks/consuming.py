@@ -4,7 +4,6 @@ It is that of time.monotonic(), which is the same in all processes.
 """
 import gocept.filestore
 import gocept.filestore.consumer
-import gocept.filestore.disk.inotify
 import inotify_simple
 import json
 import os
@@ -20,7 +19,7 @@ LONGEST = 65536     # bytes of events read at once
 def consume(path, durable, poll, woken):
     if not woken:
         # as without the extra
-        gocept.filestore.disk.inotify.inotify_simple = None
+        sys.modules['inotify_simple'] = None
     store = gocept.filestore.FileStore(path, durable=durable)
     consumer = gocept.filestore.consumer.Consumer(store, handle, poll=poll)
     signal.signal(signal.SIGTERM, consumer.stop)

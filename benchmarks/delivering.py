@@ -27,31 +27,35 @@ CONSUMING = pathlib.Path(__file__).with_name('consuming.py')
 
 
 class Consumer:
-    """A process that waits for files."""
+    """Processes that wait for files."""
 
-    def __init__(self, name, *prefix, **task):
-        self._process = subprocess.Popen(
+    def __init__(self, name, *prefix, workers=1, **task):
+        reader, writer = os.pipe()
+        self._answers = open(reader, 'rb', buffering=0)
+        self._processes = [subprocess.Popen(
             [*prefix, sys.executable, '-E', CONSUMING, name,
-             json.dumps(task)], stdout=subprocess.PIPE)
-        self.pid = self._process.pid
+             json.dumps(task)], stdout=writer) for _ in range(workers)]
+        os.close(writer)
+        self.pid = self._processes[0].pid
 
     def began(self):
         """Return the moment when work on the next file begins."""
-        answers = self._process.stdout
-        if not select.select([answers], [], [], LONGEST_WAIT)[0]:
+        if not select.select([self._answers], [], [], LONGEST_WAIT)[0]:
             sys.exit('The file has not come.')
-        answer = os.read(answers.fileno(), LONGEST)
+        answer = self._answers.read(LONGEST)
         if not answer:
             sys.exit('The process that waits for files has ended.')
         return float(answer)
 
     def close(self):
-        with self._process:
-            self._process.terminate()
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
             try:
-                self._process.wait(LONGEST_WAIT)
+                process.wait(LONGEST_WAIT)
             finally:
-                self._process.kill()
+                process.kill()
+        self._answers.close()
 
 
 def deliver(path, name, files, size, durable, seed, pause, **task):
@@ -62,6 +66,7 @@ def deliver(path, name, files, size, durable, seed, pause, **task):
     work.settle(path)
     with contextlib.closing(
             Consumer(name, path=path, durable=durable, **task)) as consumer:
+        time.sleep(SETTLE)
         moments = [
             publish(publisher, consumer, document,
                     SHORTEST_PAUSE + chance.uniform(0, pause))

@@ -1,48 +1,74 @@
-"""The claims per second of a backlog, as SVG."""
+"""Plots of what was measured, as SVG."""
+import dataclasses
+import environment
 import math
 import xml.sax.saxutils
 
 
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 360, 220, 70, 40, 45
-COLOURS = {('age', 'filestore'): '#1f4e9c',
-           ('directory', 'filestore'): '#c0392b',
-           ('age', 'straight_line'): '#8aa8d6',
-           ('directory', 'straight_line'): '#e3a9a2'}
+WHOLE = LEFT + WIDTH
+COLOURS = ('#1f4e9c', '#c0392b', '#8aa8d6', '#e3a9a2')
+GAP = 0.25          # of the room for a label, between bars
 
 
-def write(path, reports):
-    """Draw one panel for each place, side by side, in the same scale."""
-    most = max(report.speed_of(files, way) for report in reports
-               for files, way in report.answers)
-    panels = [''.join(panel(report, most)) for report in reports]
-    whole = LEFT + WIDTH
-    body = ''.join(f'<g transform="translate({index * whole})">{content}</g>'
-                   for index, content in enumerate(panels))
-    with open(path, 'w') as f:
-        f.write('<svg xmlns="http://www.w3.org/2000/svg" '
-                f'width="{whole * len(panels) + 20}" '
-                f'height="{TOP + HEIGHT + BOTTOM + 20 * len(COLOURS)}" '
-                'font-family="sans-serif" font-size="12">'
-                '<rect width="100%" height="100%" fill="white"/>'
-                f'{body}{"".join(legend())}</svg>\n')
+@dataclasses.dataclass
+class Panel:
+    """What was measured in one place: a number for each label, by names."""
+
+    title: str
+    labels: list
+    below: str
+    numbers: dict
+
+    def most(self):
+        return max(map(max, self.numbers.values()))
 
 
-def panel(report, most):
-    where = report.place
-    title = f'claims per second, {where.how} ({where.file_system})'
-    yield text(LEFT, TOP - 20, title)
-    yield from axis(most)
-    for files in report.files:
-        yield text(across(report, files), TOP + HEIGHT + 18, f'{files:,}',
-                   'middle')
-    yield text(LEFT + WIDTH / 2, TOP + HEIGHT + 36, 'files in new', 'middle')
-    for way, colour in COLOURS.items():
+def lines(panel, most):
+    for colour, numbers in zip(COLOURS, panel.numbers.values(), strict=False):
         points = ' '.join(
-            f'{across(report, files):.1f},'
-            f'{height(report.speed_of(files, way), most):.1f}'
-            for files in report.files)
+            f'{across(panel, index):.1f},{height(number, most):.1f}'
+            for index, number in enumerate(numbers))
         yield (f'<polyline points="{points}" fill="none" stroke="{colour}" '
                'stroke-width="2"/>')
+
+
+def bars(panel, most):
+    room = (WIDTH - 20) / len(panel.labels)
+    width = room * (1 - GAP) / len(panel.numbers)
+    for place, numbers in enumerate(panel.numbers.values()):
+        for index, number in enumerate(numbers):
+            x = across(panel, index) - room * (1 - GAP) / 2 + place * width
+            y = height(number, most)
+            yield (f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
+                   f'height="{TOP + HEIGHT - y:.1f}" '
+                   f'fill="{COLOURS[place]}"/>')
+
+
+def write(path, panels, shape=lines):
+    """Draw the panels side by side, each in a scale of its own."""
+    body = ''.join(
+        f'<g transform="translate({index * WHOLE})">'
+        f'{"".join(drawn(panel, shape))}</g>'
+        for index, panel in enumerate(panels))
+    names = list(panels[0].numbers)
+    with open(path, 'w') as f:
+        f.write('<svg xmlns="http://www.w3.org/2000/svg" '
+                f'width="{max(WHOLE * len(panels) + 20, 2 * WHOLE)}" '
+                f'height="{legend_at(len(names) + 1)}" '
+                'font-family="sans-serif" font-size="12">'
+                '<rect width="100%" height="100%" fill="white"/>'
+                f'{body}{"".join(legend(names))}</svg>\n')
+
+
+def drawn(panel, shape):
+    most = panel.most()
+    yield text(LEFT, TOP - 20, panel.title)
+    yield from axis(most)
+    for index, label in enumerate(panel.labels):
+        yield text(across(panel, index), TOP + HEIGHT + 18, label, 'middle')
+    yield text(LEFT + WIDTH / 2, TOP + HEIGHT + 36, panel.below, 'middle')
+    yield from shape(panel, most)
 
 
 def axis(most):
@@ -55,25 +81,25 @@ def axis(most):
         yield text(LEFT - 6, y + 4, f'{number * step:,.0f}', 'end')
 
 
-def across(report, files):
-    low, high = (math.log10(number(report.files))
-                 for number in (min, max))
-    share = (math.log10(files) - low) / (high - low or 1)
-    return LEFT + 25 + share * (WIDTH - 80)
+def across(panel, index):
+    return LEFT + (WIDTH - 20) * (index + 0.5) / len(panel.labels)
 
 
-def height(speed, most):
-    return TOP + HEIGHT * (1 - speed / most)
+def height(number, most):
+    return TOP + HEIGHT * (1 - number / most)
 
 
-def legend():
-    for index, ((order, name), colour) in enumerate(COLOURS.items()):
-        y = TOP + HEIGHT + BOTTOM + 10 + 18 * index
+def legend(names):
+    for index, name in enumerate(names):
+        y = legend_at(index)
         yield (f'<rect x="{LEFT}" y="{y - 8}" width="18" height="4" '
-               f'fill="{colour}"/>')
-        who = {'filestore': 'gocept.filestore',
-               'straight_line': 'straight-line calls'}[name]
-        yield text(LEFT + 26, y, f'{who}, order {order}')
+               f'fill="{COLOURS[index]}"/>')
+        yield text(LEFT + 26, y, name)
+    yield text(LEFT, legend_at(len(names)), environment.title())
+
+
+def legend_at(index):
+    return TOP + HEIGHT + BOTTOM + 10 + 18 * index
 
 
 def text(x, y, content, anchor='start'):

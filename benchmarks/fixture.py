@@ -49,7 +49,7 @@ def main():
           f'seed {options.seed}\n', flush=True)
     contest = Testing(where, options)
     contest.run()
-    print(contest)
+    print(environment.title(), contest, sep='\n\n')
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ Prints tables of ratios; README.txt tells how to read them.
 """
 import command_line
 import environment
+import image
 import json
 import place
 import profiling
@@ -15,10 +16,13 @@ import tempfile
 
 
 VERSIONS = {'straight_line': '2.0', 'protocol': '2.0', 'filestore': '2.0',
-            'filestore_1_0': '1.0', 'dirq': '2.0', 'maildir': '2.0',
-            'persist_queue_file': '2.0', 'persist_queue_ack': '2.0',
-            'litequeue': '2.0', 'kombu': '2.0', 'huey': '2.0'}
+            'short': '2.0', 'metadata': '2.0', 'filestore_1_0': '1.0',
+            'dirq': '2.0', 'maildir': '2.0', 'persist_queue_file': '2.0',
+            'persist_queue_ack': '2.0', 'litequeue': '2.0', 'kombu': '2.0',
+            'huey': '2.0'}
 FEW = 20
+WITHOUT_PEERS = (
+    'straight_line', 'protocol', 'filestore', 'short', 'metadata')
 LONGEST_RUN = 600   # seconds
 MEMORY = '/dev/shm'
 
@@ -26,16 +30,17 @@ MEMORY = '/dev/shm'
 class Benchmark:
     """All contenders in one place, a process for each of them each round."""
 
-    def __init__(self, where, options):
+    def __init__(self, where, options, names=tuple(VERSIONS)):
         self.where = where
         self.options = options
+        self.names = names
         self.chance = random.Random(options.seed)
         self.answers = {}
         self.missing = []
 
     def run(self):
-        print(self.where.title, file=sys.stderr, end=' ', flush=True)
-        for name in VERSIONS:
+        print(self.where.how, file=sys.stderr, end=' ', flush=True)
+        for name in self.names:
             self.warm_up(name)
         for _ in range(self.options.rounds):
             self.play_round()
@@ -80,29 +85,38 @@ def parse_options():
         help='bytes per file')
     add('--profile', action='store_true',
         help='show where gocept.filestore spends its time instead')
+    image.add_images(add)
     return parser.parse_args()
 
 
 def get_places(options):
+    return get_memory(), place.disk(options)
+
+
+def get_memory():
     memory = place.Place(MEMORY, durable=False)
     if memory.file_system != 'tmpfs':
         memory = place.Place(tempfile.gettempdir(), durable=False)
         print(f'There is no tmpfs at {MEMORY}.')
-    return memory, place.Place(options.directory, durable=True)
+    return memory
 
 
 def main():
     options = parse_options()
     for version in environment.REQUIREMENTS:
         environment.get_python(version)
-    benchmarks = [Benchmark(where, options) for where in get_places(options)]
+    memory = get_memory()
     if options.profile:
-        profiling.show(benchmarks[0])
+        profiling.show(Benchmark(memory, options))
         return
     print(f'{options.rounds} rounds of {options.files} files of '
           f'{options.size} bytes, seed {options.seed}\n', flush=True)
-    for benchmark in benchmarks:
-        print(benchmark.run(), end='\n\n', flush=True)
+    with image.durable_places(options) as disks:
+        benchmarks = [
+            Benchmark(memory, options), Benchmark(disks[0], options),
+            *(Benchmark(disk, options, WITHOUT_PEERS) for disk in disks[1:])]
+        for benchmark in benchmarks:
+            print(benchmark.run(), end='\n\n', flush=True)
 
 
 if __name__ == '__main__':

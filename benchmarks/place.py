@@ -1,4 +1,5 @@
 """Where the work is done: a directory and its file system."""
+import environment
 import os
 import pathlib
 import shutil
@@ -9,19 +10,31 @@ import tempfile
 class Place:
     """A directory in which each run gets a fresh directory of its own."""
 
-    def __init__(self, directory, durable):
+    def __init__(self, directory, durable, name=None):
         self.directory = directory
         self.durable = durable
+        self.name = name or directory
         self.file_system = get_file_system(directory)
+        self.lacks_journal = lacks_journal(directory)
+        journal = ', no journal' if self.lacks_journal else ''
+        self.kind = self.file_system + journal
 
     @property
     def how(self):
         return 'durable' if self.durable else 'not durable'
 
     @property
+    def short(self):
+        return f'{self.how} ({self.kind})'
+
+    @property
     def title(self):
-        journal = ', no journal' if lacks_journal(self.directory) else ''
-        return f'{self.how}: {self.directory} ({self.file_system}{journal})'
+        return (f'{self.how}: {self.name} ({self.kind})\n'
+                f'{environment.title()}')
+
+    @property
+    def has_journal(self):
+        return self.file_system in ('ext4', 'xfs') and not self.lacks_journal
 
     def run(self, work):
         base = tempfile.mkdtemp(prefix='.work-', dir=self.directory)
@@ -31,6 +44,13 @@ class Place:
             return work(tempfile.mkdtemp(dir=base))
         finally:
             shutil.rmtree(base)
+
+
+def disk(options):
+    """Return the place of the durable runs."""
+    is_ours = options.directory == str(environment.HERE)
+    return Place(options.directory, durable=True,
+                 name='the disk of the checkout' if is_ours else None)
 
 
 def spread(directory):

@@ -29,7 +29,7 @@ class Benchmark:
         self.answers = {number: [] for number in (0, 1, *options.waiting)}
 
     def run(self, path):
-        print(self.where.title, file=sys.stderr, end=' ', flush=True)
+        print(self.where.how, file=sys.stderr, end=' ', flush=True)
         for number in self.answers:
             self.execute('fill', f'{path}/{number}', waiting=number)
         for _ in range(self.options.rounds):

@@ -15,4 +15,9 @@ def __getattr__(name):
     if name not in PLACES:
         raise AttributeError(
             'module %r has no attribute %r' % (__name__, name))
-    return getattr(importlib.import_module(__name__ + PLACES[name]), name)
+    try:
+        return getattr(importlib.import_module(__name__ + PLACES[name]), name)
+    except AttributeError as error:
+        # Python would only say that the name can not be imported.
+        raise ImportError(
+            '%s can not be used here: %s' % (__name__, error)) from error

@@ -1,11 +1,16 @@
 """The loop of a worker: a claim, the handler, and what became of it."""
 import contextlib
 import functools
+import gocept.filestore.disk.process
 import gocept.filestore.interfaces
+import gocept.filestore.retry.attempt
 import gocept.filestore.retry.policy
 import logging
 import math
+import operator
+import os
 import signal
+import threading
 import time
 
 
@@ -15,31 +20,43 @@ try:
 except ImportError:  # without the extra
     transaction = None
 
+log = gocept.filestore.retry.attempt.log
 logger = logging.getLogger(__name__)
 TRIES = 3  # of a transaction that meets with conflicts
+LONGEST = 2 ** 31  # seconds that a timer can be set to
+# The handler may settle a claim by itself.
+UNLESS_SETTLED = contextlib.suppress(gocept.filestore.interfaces.Settled)
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IConsumer)
-class Consumer:
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IConsumer)
+class Consumer(gocept.filestore.disk.process.Ours):
     """Lets a handler work on one file after the other."""
 
     def __init__(self, selection, handler, keep=True,
                  transaction_manager=None, rate=None, timeout=None,
-                 poll=gocept.filestore.interfaces.POLL, now=time.monotonic):
+                 poll=gocept.filestore.interfaces.POLL, now=time.monotonic,
+                 around=None, renew_after=None, renew_above=None):
+        self.renewal = None
+        self._files = 0
+        self._bounds = bounds(renew_after, renew_above)
         self._handler = handler
-        self._keep = keep
         self._manager = transaction_manager
         self._limit = limit(timeout)
         self._gap = gap(rate)
         self._now = now
+        self._go_through = self._process
+        if around is not None:
+            self._go_through = functools.partial(self._surrounded, around)
         self._errors = 0  # of the store, one after the other
-        self._handle = self._plainly
+        self._handle = self._once
+        self._finish = operator.methodcaller('finish', keep)
         if transaction_manager is not None:
             self._handle = self._in_transaction
-            self._files = joining(selection, transaction_manager)
+            self._finish = functools.partial(
+                joining(selection, transaction_manager).finish, keep=keep)
         self._claims = selection.claims
         self._watch = selection.watch(poll)
+        self._watch.recovered = self._recovered
 
     def run(self):
         self._work(self._watch)
@@ -48,12 +65,17 @@ class Consumer:
         self._work(self._claims())
 
     def stop(self, *args):
-        self._watch.stop()
+        self._watch.stop(*args)
 
     def _work(self, claims):
+        if (self._limit is not contextlib.nullcontext
+                and threading.current_thread() is not threading.main_thread()):
+            raise ValueError('a time limit works in the main thread only')
         while (claim := self._next(claims)) is not None:
             begin = self._now()
-            self._process(claim)
+            self._go_through(claim)
+            claim = None  # one that could not be settled is let go
+            self._renew()
             self._watch.pause(self._gap - (self._now() - begin))
 
     def _next(self, claims):
@@ -64,7 +86,8 @@ class Consumer:
             except OSError as error:
                 self._back_off(error)
             else:
-                self._errors = 0
+                if self._errors:
+                    self._recovered()
                 return claim
 
     def _back_off(self, error):
@@ -75,45 +98,75 @@ class Consumer:
         self._watch.pause(gocept.filestore.retry.policy.BACK_OFF.delay(
             self._errors, error))
 
+    def _recovered(self):
+        """End the pauses; there may be no file yet."""
+        self._errors = 0
+        logger.warning('can claim again')
+
+    def _renew(self):
+        """Begin no other file if there were enough, or the process is large.
+        """
+        self._files += 1
+        files, size = self._bounds
+        if self._files >= files:
+            self.renewal = 'renewed after %s file%s' % (
+                files, '' if files == 1 else 's')
+        elif size < math.inf and (
+                found := gocept.filestore.disk.process.megabytes()) > size:
+            self.renewal = 'renewed above %s MB: it has %d' % (size, found)
+        if self.renewal:
+            self.stop()
+
+    def _surrounded(self, around, claim):
+        with around(claim):
+            self._process(claim)
+
     def _process(self, claim):
         begin = self._now()
         try:
             self._handle(claim)
-        except Exception as error:
+        except BaseException as error:
+            if gocept.filestore.disk.process.is_stop(error):
+                with UNLESS_SETTLED:
+                    claim.release()
+                raise
             self._fail(claim, error, self._now() - begin)
-        except BaseException:
-            with settled_already():
-                claim.release()
-            raise
+            if type(error).__name__ == 'GreenletExit':
+                raise  # who has sent it waits for our end
         else:
-            log(logging.INFO, claim, 'done', self._now() - begin)
+            if claim.given_back:
+                return tell_given_back(
+                    logging.INFO, claim, 'by its handler', self._now() - begin)
+            if not claim.has_failed:
+                log(logger, logging.INFO, claim, 'done', self._now() - begin)
 
-    def _plainly(self, claim):
+    def _once(self, claim):
         with self._limit():
             self._handler(claim)
-        with settled_already():
-            claim.finish(self._keep)
+        with UNLESS_SETTLED:
+            self._finish(claim)
 
     def _in_transaction(self, claim):
         try:
             for attempt in self._manager.attempts(TRIES):
                 with attempt:
-                    with self._limit():
-                        self._handler(claim)
-                    with settled_already():
-                        self._files.finish(claim, self._keep)
+                    self._once(claim)
         except transaction.interfaces.TransientError:
             claim.release()  # that is not its fault
             raise
 
     def _fail(self, claim, error, seconds):
-        log(logging.ERROR, claim, 'failed', seconds, exc_info=error)
+        if claim.given_back:
+            return tell_given_back(logging.ERROR, claim, error, seconds)
         try:
-            with settled_already():
-                claim.fail(error)
+            claim.fail(error)
+        except gocept.filestore.interfaces.Settled:
+            log(logger, logging.ERROR, claim, 'failed', seconds,
+                ', and nothing was left to settle', error)
         except OSError as problem:
             # The claim is left as by a process that dies.
-            log(logging.ERROR, claim, 'not settled: %s' % problem, seconds)
+            log(logger, logging.ERROR, claim, 'not settled: %s' % problem,
+                seconds, error=error)
 
 
 def joining(selection, manager):
@@ -124,14 +177,11 @@ def joining(selection, manager):
     return gocept.filestore.datamanager.TransactionalFileStore(store, manager)
 
 
-def settled_already():
-    """Let the handler settle a claim by itself."""
-    return contextlib.suppress(gocept.filestore.interfaces.Settled)
-
-
-def log(level, claim, outcome, seconds, exc_info=None):
-    logger.log(level, '%s: attempt %s %s after %.3f seconds', claim.path,
-               claim.attempt, outcome, seconds, exc_info=exc_info)
+def tell_given_back(level, claim, reason, seconds):
+    """Tell once why a file was given back, however often it is."""
+    log(logger, level if claim.given_back == 1 else logging.DEBUG, claim,
+        'given back (%s)' % gocept.filestore.retry.attempt.described(
+            reason)['error'], seconds)
 
 
 def limit(seconds):
@@ -141,31 +191,42 @@ def limit(seconds):
     """
     if seconds is None:
         return contextlib.nullcontext
-    if not 0 < seconds < math.inf:
-        raise ValueError(
-            'a time limit is a number of seconds above 0, not %r' % (seconds,))
+    if not 0 < seconds < LONGEST:
+        raise ValueError('a time limit is a number of seconds %s, not %r' % (
+            'below %s' % LONGEST if seconds > 0 else 'above 0', seconds))
     return functools.partial(limited, seconds)
 
 
 @contextlib.contextmanager
 def limited(seconds):
     def expire(number, frame):
+        if os.getpid() != process:  # a child, which has not our timer
+            return gocept.filestore.disk.process.default(number)
         raise TimeoutError('it took longer than %s seconds' % seconds)
 
-    before = signal.signal(signal.SIGALRM, expire)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    process = os.getpid()
+    with gocept.filestore.disk.process.handled(signal.SIGALRM, expire):
+        try:
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def bounds(*numbers):
+    """Return how much a process may do; what is None has no bound."""
+    for number in numbers:
+        if number is not None and number < 1:
+            raise ValueError('a process is renewed after 1 file or above 1 '
+                             'megabyte at least, not %r' % number)
+    return [math.inf if number is None else number for number in numbers]
 
 
 def gap(rate):
     """Return the seconds from one file to the next."""
     if rate is None:
         return 0
-    if not 0 < rate < math.inf:
+    if not 0 < rate < float('inf'):
         raise ValueError(
             'a rate is a number of files per second above 0, not %r' % (rate,))
     return 1 / rate

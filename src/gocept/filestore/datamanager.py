@@ -1,5 +1,6 @@
 """Files that appear when a transaction commits, or not at all."""
 import gocept.filestore.interfaces
+import gocept.filestore.publish
 import transaction
 import transaction.interfaces
 import zope.component
@@ -9,7 +10,7 @@ import zope.interface
 @zope.component.adapter(gocept.filestore.interfaces.IFileStore)
 @gocept.filestore.interfaces.implementer(
     gocept.filestore.interfaces.ITransactionalFileStore)
-class TransactionalFileStore:
+class TransactionalFileStore(gocept.filestore.publish.Writable):
     """The current transaction's view of a store."""
 
     def __init__(self, store, manager=transaction.manager):
@@ -17,9 +18,9 @@ class TransactionalFileStore:
         self._manager = manager
 
     def publish(self, filename=None, mode='w', replace=False, encoding=None,
-                errors=None, newline=None):
+                errors=None, newline=None, metadata=None):
         return self._joined().batch.publish(
-            filename, mode, replace, encoding, errors, newline)
+            filename, mode, replace, encoding, errors, newline, metadata)
 
     def claim(self):
         return self._joined().claim()
@@ -98,8 +99,7 @@ class DataManager:
 
     def tpc_finish(self, transaction):
         self.is_over = True
-        # If this fails, nothing is given back: what was to be finished is
-        # up to whoever comes next.
+        # If this fails, nothing is given back: who comes next finishes it.
         self.batch.commit()
         self._give_back()
 
@@ -142,8 +142,7 @@ class Savepoint:
         self._joined.rollback(self._parts, self._claims)
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IClaim)
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IClaim)
 class TransactionalClaim:
     """A claim that is finished with the transaction."""
 
@@ -155,6 +154,9 @@ class TransactionalClaim:
         self.path = claim.path
         self.attempt = claim.attempt
         self._batch = batch
+
+    def __reduce_ex__(self, protocol):
+        return self.original.__reduce_ex__(protocol)
 
     def __enter__(self):
         self.original.__enter__()  # raises an error if it was settled
@@ -171,8 +173,22 @@ class TransactionalClaim:
     def open(self, mode='r', encoding=None, errors=None, newline=None):
         return self.original.open(mode, encoding, errors, newline)
 
+    def read_bytes(self):
+        return self.original.read_bytes()
+
+    def read_text(self, encoding=None, errors=None, newline=None):
+        return self.original.read_text(encoding, errors, newline)
+
     def fileno(self):
         return self.original.fileno()
+
+    @property
+    def metadata(self):
+        return self.original.metadata
+
+    @property
+    def due(self):
+        return self.original.due
 
     def fail(self, error):
         self.original.fail(error)

@@ -22,8 +22,7 @@ class Attempt:
         self.attempt = attempt
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IClaimed)
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IClaimed)
 class Claimed(Attempt):
     """A file was taken from `new`."""
 
@@ -34,14 +33,12 @@ class TakenOver(Claimed):
     """A file was taken that was in work already."""
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IFinished)
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IFinished)
 class Finished(Attempt):
     """The work with a file is done."""
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IFailed)
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IFailed)
 class Failed(Attempt):
     """An attempt was not successful."""
 
@@ -50,8 +47,7 @@ class Failed(Attempt):
         self.error = error
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IGivenUp)
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IGivenUp)
 class GivenUp(Failed):
     """The last attempt was not successful."""
 

@@ -21,6 +21,7 @@ import gocept.filestore.queue.selection
 import gocept.filestore.queue.watch
 import gocept.filestore.retry.attempt
 import gocept.filestore.retry.failed
+import gocept.filestore.retry.metadata
 import gocept.filestore.retry.policy
 import gocept.filestore.retry.removal
 import gocept.filestore.status
@@ -32,6 +33,7 @@ import time
 RETURNED = (
     gocept.filestore.batch.batch.Batch,
     gocept.filestore.intake.intake.Intake,
+    gocept.filestore.publish.Group,
     gocept.filestore.publish.Publication,
     gocept.filestore.queue.claim.Claim,
     gocept.filestore.queue.selection.Selection,
@@ -40,11 +42,9 @@ RETURNED = (
 
 @gocept.filestore.interfaces.implementer(
     gocept.filestore.interfaces.IFileStore)
-class FileStore:
-    """A file store in a directory of a file system.
-
-    With `prepare` the directories are made when the store is first used.
-    """
+class FileStore(gocept.filestore.queue.selection.Claiming,
+                gocept.filestore.publish.Writable):
+    """A file store in a directory of a file system."""
 
     sub_dirs = gocept.filestore.disk.layout.PREPARED
 
@@ -68,10 +68,10 @@ class FileStore:
         self._attempts = gocept.filestore.retry.attempt.Attempts(
             self._layout, self.retry_policy)
         self._intents = gocept.filestore.batch.intent.Intents(self._layout)
-        self._settlement = gocept.filestore.batch.settlement.Settlement(
+        settlement = gocept.filestore.batch.settlement.Settlement(
             self._attempts, self._intents, in_doubt)
-        # A selection that knows its store keeps it: this one does not.
-        self._all = self._selected(None, self._attempts)
+        super().__init__(
+            self._layout, settlement, self._queue_of(self._attempts, quiet))
         self._arguments = (
             path, durable, file_mode, directory_mode, prepare,
             self.retry_policy, quiet, in_doubt, clock, now)
@@ -101,8 +101,15 @@ class FileStore:
         publication = gocept.filestore.publish.Publication(
             self._layout, filename, 'wb', replace,
             target=destination.name, file_mode=0o600)
+
+        def look(status):
+            metadata = self._attempts.metadata(filename, status)
+            if metadata and destination.name != 'tmp':
+                publication.announcement = self._announcement(metadata)
+
         with gocept.filestore.disk.draft.left(filename, source, destination):
-            gocept.filestore.disk.copy.copy(source, filename, publication)
+            gocept.filestore.disk.copy.copy(
+                source, filename, publication, look)
 
     def move(self, filename, source, destination, replace=True):
         filename = self._bare(filename)
@@ -152,48 +159,50 @@ class FileStore:
         self._check_space(space, gocept.filestore.disk.layout.ON_FIRST_USE)
         space = self._layout.get(space)
         names = [entry.name for entry in space.entries()] if space else ()
-        return [os.path.join(space.path, name) for name in sorted(names)]
+        return [space.path_of(name) for name in sorted(names)]
 
     def publish(self, filename=None, mode='w', replace=False, encoding=None,
-                errors=None, newline=None):
-        text = gocept.filestore.disk.draft.text_options(
-            mode, encoding, errors, newline)
+                errors=None, newline=None, metadata=None):
+        text = None
+        if not (encoding is errors is newline is None):
+            text = gocept.filestore.disk.draft.text_options(
+                mode, encoding, errors, newline)
         if filename is not None:
-            filename = self._checked(filename)
-        # What is refused, `claim` and `status` tell.
-        self._settlement.look(refused=[])
-        return gocept.filestore.publish.Publication(
+            filename = gocept.filestore.disk.name.check(filename, self.path)
+        if self._layout.now() >= self._settlement.look_at:
+            # What is refused, `claim` and `status` tell.
+            self._settlement.look(refused=[])
+        publication = gocept.filestore.publish.Publication(
             self._layout, filename, mode, replace, text)
+        if metadata:
+            publication.announcement = self._announcement(metadata)
+        return publication
 
-    def claim(self):
-        return self._all.claim()
+    def _announcement(self, metadata):
+        return gocept.filestore.retry.metadata.Announcement(
+            self._attempts, metadata)
 
-    def claims(self):
-        return self._all.claims()
-
-    def watch(self, poll=gocept.filestore.interfaces.POLL):
-        return self._all.watch(poll)
+    def group(self, refuse):
+        return gocept.filestore.publish.Group(
+            self._layout, self._settlement.look, refuse, self._announcement)
 
     def select(self, include=('*',), exclude=(), order='age',
-               retry_policy=None):
+               retry_policy=None, quiet=None):
         attempts = self._attempts
         if retry_policy is not None:
             attempts = gocept.filestore.retry.attempt.Attempts(
                 self._layout, retry_policy)
-        return self._selected(
-            self, attempts,
-            gocept.filestore.disk.name.wanted(include, exclude), order)
-
-    def _selected(self, store, attempts, *patterns_and_order):
-        # A guard forgets the files that are not in its queue.
-        guard = None
-        if self.quiet is not None:
-            guard = gocept.filestore.queue.guard.Guard(
-                self.quiet, self._layout.now)
         return gocept.filestore.queue.selection.Selection(
-            store, self._layout, self._settlement,
-            gocept.filestore.queue.queue.Queue(
-                attempts, self._intents, guard, *patterns_and_order))
+            self, self._layout, self._settlement, self._queue_of(
+                attempts, self.quiet if quiet is None else quiet,
+                gocept.filestore.disk.name.wanted(include, exclude), order))
+
+    def _queue_of(self, attempts, quiet, *patterns_and_order):
+        # A guard forgets the files that are not in its queue.
+        guard = None if quiet is None else (
+            gocept.filestore.queue.guard.Guard(quiet, self._layout.now))
+        return gocept.filestore.queue.queue.Queue(
+            attempts, self._intents, guard, *patterns_and_order)
 
     def batch(self, two_phase=False):
         self._settlement.look(refused=[])
@@ -203,21 +212,32 @@ class FileStore:
     def settle(self, commit, intents=None):
         return self._settlement.decide(commit, intents)
 
-    def failures(self):
-        return gocept.filestore.retry.failed.failures(self._attempts)
+    def failures(self, wanted=None):
+        return gocept.filestore.retry.failed.failures(
+            self._attempts, wanted)
 
-    def retry(self, filename):
+    def retry(self, filename, dry_run=False):
         filename = self._bare(filename)
         with self._naming('failed', filename):
-            gocept.filestore.retry.failed.put_back(self._attempts, filename)
+            return gocept.filestore.retry.failed.put_back(
+                self._attempts, filename, dry_run)
 
-    def clean(self, space, older_than=None):
+    def clean(self, space, older_than=None, wanted=None, dry_run=False):
         with self._naming(space):
             return gocept.filestore.clean.clean(
-                self._attempts, self._intents, space, older_than)
+                self._attempts, self._intents, space, older_than, wanted,
+                dry_run)
 
     def status(self):
         return gocept.filestore.status.status(self._attempts, self._intents)
+
+    def history(self, filename):
+        filename = self._bare(filename)
+        found = gocept.filestore.status.history(self._attempts, filename)
+        if not found:
+            raise gocept.filestore.interfaces.NoSuchFile(
+                filename, self.path, 'there is none in any space')
+        return found
 
     def intake(self, directory, quiet=5, marker=None, include=('*',),
                exclude=()):

@@ -6,13 +6,100 @@ import zope.interface
 
 
 POLL = 1  # second between two looks, unless somebody says otherwise
+ORDERS = 'age', 'directory', 'name'  # in which files can be claimed
 
 
-class IFileStore(zope.interface.Interface):
+def readonly(words):
+    """Describe an attribute that only its object sets."""
+    return zope.interface.Attribute(words + ' Readonly.')
+
+
+class IQueue(zope.interface.Interface):
+    """Files that wait, all of a store or some, and are claimed one by one."""
+
+    def claim():
+        """Take a waiting file and return an `IClaim`, or None if none waits.
+
+        A file in `work` comes first whose process has died, or whose time to
+        be tried again has come. `work` is looked through every tenth of a
+        second, but in no more than 3 % of the time: if thousands wait there,
+        it takes some seconds until all have had their turn. At most a hundred
+        are looked into before one of `new` is claimed, all before None.
+
+        Of `new`, it is the file that has been there longest (st_ctime, set by
+        its move there), then by name. A listing of `new` serves many calls, so
+        that none is slowed by the backlog; None is said only after a new one.
+
+        Where others work as well, the next file of this listing may have gone
+        already. After two such in a row one is left to the others, and then
+        twice as many each time, up to 64 and at most half of the rest, and
+        none of the last 16: so the order is that of age but for some of many
+        files, and not each process tries each. What was left to others is
+        looked at again, in a new listing, after a tenth of a second, or 33
+        times as long as a listing takes, and before None is said. A store that
+        is moved aside is noticed within a tenth of a second.
+
+        Exactly one of many processes and threads gets a file. Nobody waits: a
+        file that another one holds, or whose name is in work already, is
+        passed over. So is one that may not be opened or moved, or the death of
+        whose process can not be noted; its `OSError` is raised in the end.
+
+        A process that dies with a claim, in whatever way, leaves its file in
+        `work` without a lock, for the next call in any process (the lock,
+        flock(2), goes with the last descriptor of the file: children that
+        were forked without exec share it). This counts as an attempt, and is
+        written down by the call that takes the file over. If the policy
+        allows no other one, that call moves the file to `failed`.
+
+        A failed file that was put back into `new` by hand begins anew at 1.
+
+        Where the kernel says that claims are not exact (SMB, or a mount whose
+        locks stay on this host), the first call of a process for this store
+        gives a `RuntimeWarning`, logs it, and goes on. Where none can hold
+        (NFS 2 and 3, or inodes that are made up) each call raises `OSError`
+        (EOPNOTSUPP) with reason, remedy, and the store as `filename`; nothing
+        is taken, and other verbs work.
+        """
+
+    def claims():
+        """Yield claims, as `claim` returns them, until it returns None.
+
+        Each one is to be settled before the next one is asked for. One that is
+        given back, or raises an error, is passed over for a second, then for
+        twice as long each time, up to a minute; the error is raised once.
+        """
+
+    def watch(poll=POLL):
+        """Return an `IWatch`, which yields claims for ever.
+
+        `poll` is the longest time in seconds, a number above 0 (else
+        `ValueError`), between two looks at a store in which nothing waits. A
+        look longer than a fiftieth of that makes it longer, up to ten seconds.
+        """
+
+
+class IWritable(zope.interface.Interface):
+    """What has `publish`, in one call for whose contents are at hand.
+
+    The names and arguments are those of `pathlib.Path`, `replace` and
+    `metadata` those of `publish`. They do what that does with a block that
+    writes `data`; so its errors are theirs, and what a death in the middle
+    leaves. Each returns the name in
+    `new`: as given, or the unique one for None.
+    """
+
+    def write_bytes(filename, data, replace=False, metadata=None):
+        """Publish bytes, or another buffer of them; `TypeError` for a str."""
+
+    def write_text(filename, data, replace=False, encoding=None, errors=None,
+                   newline=None, metadata=None):
+        """Publish a str, in UTF-8 unless `encoding` says otherwise."""
+
+
+class IFileStore(IQueue, IWritable):
     """Hands whole files from one process to another, without locks to wait on.
 
-    A store is a directory. A file's state is the space, the subdirectory, in
-    which it lies:
+    A store is a directory. The state of a file is its space, a subdirectory:
 
         tmp        drafts: being written
         new        published, waiting
@@ -23,19 +110,19 @@ class IFileStore(zope.interface.Interface):
         voted      what batches are about to do, not decided yet (JSON)
         committed  the same, decided and not all done yet
 
-    The first three are made by `prepare`, the others on first use.
+    The first three are made by `prepare`, the others on first use. A space
+    that is unknown, or not for the verb, raises `InvalidSpace`.
 
     A *name* is a bare file name: 1 to 255 bytes in the encoding of the file
-    system, without a separator, a NUL byte or a leading dot. Anything else
-    raises `InvalidName`. A *path* leads to a file; where a verb takes a name
-    or a path, its leading elements are stripped, so that a path from `list`
-    can be handed back and no path can leave the store. A space that the store
-    does not have raises `InvalidSpace`.
+    system, without a separator, a NUL byte or a leading dot. All else raises
+    `InvalidName`. A *path* leads to a file; where a verb takes a name or a
+    path, only the last element counts, so that one from `list` may come back,
+    and none leaves the store. What is not there raises `NoSuchFile`.
 
     Symbolic links and special files in a space belong to nobody: they are not
     listed and not claimed, and a verb that meets one raises `NotRegular`. The
-    directory of the store itself may be reached through a link; a space that
-    is one raises `InTheWay`.
+    store itself may be reached through a link; a space that is one raises
+    `InTheWay`. A draft that somebody is writing is left alone: `DraftInUse`.
 
     Each verb, or what it returns when it is used, raises `NotPrepared` when
     the store is not there, unless the store prepares itself when it is first
@@ -43,78 +130,77 @@ class IFileStore(zope.interface.Interface):
     by default. `OSError` from the disk (full, read-only, forbidden, failing)
     passes through with the path in its `filename`.
 
-    Two links to one file (link(2)) do not count as two files: they are what a
-    crash inside a move leaves behind. To work on a file in `cur` again, move
-    or copy it to `new`.
+    A store object may be used by threads, after a fork, and be pickled; and
+    after somebody has closed all descriptors, as for a daemon. The stores of a
+    process keep at most 256 directories open. What its verbs return belongs
+    to the process that called them: to pickle or copy a claim, publication,
+    batch, intake, watch or selection raises `TypeError`.
 
-    One store object may be used by several threads, and after a fork.
+    Two links to a file (link(2)) do not count as two files: a crash in a move
+    leaves them. To work on a file in `cur` again, move or copy it to `new`.
 
     What happens is logged by one logger per module, below
-    ``gocept.filestore``, with path and attempt: published files and given up
-    ones as info, claims as debug, what processes have left that died as
-    warnings. Nothing is logged when nothing happens.
+    ``gocept.filestore``, with path and attempt: what was given up as errors,
+    what has failed and is tried again, and what processes have left that
+    died, as warnings; published files as info, claims as debug. A record about
+    a file has `store` and `file` as attributes, and `attempt` and `seconds`
+    where there are some. Nothing is logged when nothing happens.
     """
 
-    path = zope.interface.Attribute(
+    path = readonly(
         'The directory of the store, as it was given. A relative one starts '
-        'at the working directory of when the object was made. Readonly.')
+        'at the working directory of when the object was made.')
 
-    sub_dirs = zope.interface.Attribute(
-        'A tuple with the names of the spaces that `prepare` makes: tmp, new '
-        'and cur. Readonly.')
+    sub_dirs = readonly(
+        'A tuple of the spaces that `prepare` makes: tmp, new, cur.')
 
-    durable = zope.interface.Attribute(
+    durable = readonly(
         'True if a published file survives a power cut: file and directory '
-        'are synced (fsync(2)) before publishing returns. False leaves out '
-        'every sync. Readonly.')
+        'are synced (fsync(2)) before publishing returns. False: no syncs.')
 
-    file_mode = zope.interface.Attribute(
+    file_mode = readonly(
         'The exact permission bits of files that the store makes, an int like '
         '0o660, whatever the umask; or None, for what the umask leaves of '
-        '0o666. They are set before the file becomes visible. Readonly.')
+        '0o666. They are set before the file becomes visible.')
 
-    directory_mode = zope.interface.Attribute(
-        'The exact permission bits of directories that the store makes, an '
-        'int like 0o2770, whatever the umask; or None, for what the umask '
-        'leaves of 0o777. Parents of the store get the latter. Readonly.')
+    directory_mode = readonly(
+        'The exact permission bits of directories, an int like 0o2770; or '
+        'None, for what the umask leaves of 0o777, as parents of the store '
+        'always get.')
 
-    retry_policy = zope.interface.Attribute(
+    retry_policy = readonly(
         'The `IRetryPolicy` for files that fail. By default there are 5 '
         'attempts; the delay between them begins with 60 seconds and doubles '
         'up to an hour, less up to a tenth by chance, so that what has failed '
-        'together is not tried together. Readonly.')
+        'together is not tried together.')
 
-    quiet = zope.interface.Attribute(
+    quiet = readonly(
         'None, or a number of seconds, for a store into whose `new` others '
         'write plain files: `claim` takes a file when it has not changed for '
         'so long since this store first saw it, and no process has it open '
         'for writing. The kernel tells that by a lease, fcntl(2), on Linux '
         'and local file systems, to the owner of the file and to root; where '
-        'it does not, a `RuntimeWarning` says so, and the time has to do. '
-        'Readonly.')
+        'it does not, a `RuntimeWarning` says so, and the time has to do.')
 
-    in_doubt = zope.interface.Attribute(
+    in_doubt = readonly(
         "What becomes of a two-phase batch whose process has died between "
         "vote and commit: None, it waits for `settle`; 'commit' or 'abort', "
-        'whoever claims or publishes next does that. Readonly.')
+        'whoever claims or publishes next does that.')
 
     def prepare():
         """Make the directories of the store that are missing.
 
-        Parents of the store are made, too. What is there already is left as
-        it is; a second call does nothing. A durable store syncs its own
-        directory and its parent.
-
-        Raises `InTheWay` with the path of what is there and no directory.
+        Parents of the store are made, too. What is there is left as it is; a
+        second call does nothing. A durable store syncs its own directory and
+        its parent. `InTheWay` has the path of what is no directory.
         """
 
     def create(filename, mode='w', encoding=None, errors=None, newline=None):
         """Create a draft in `tmp` and return the open file.
 
         The file is a plain one, of the builtin `open`: the caller closes it,
-        then moves it to `new`. `mode` is a mode of `open` that can write,
-        else `ValueError` is raised. Text is UTF-8 unless `encoding` says
-        otherwise.
+        then moves it to `new`. `mode` is a mode of `open` that can write, else
+        `ValueError` is raised. Text is UTF-8 unless `encoding` says otherwise.
 
         - 'w' starts a draft of that name anew that was left behind. It is
           replaced, and never truncated: it may be linked elsewhere.
@@ -122,143 +208,99 @@ class IFileStore(zope.interface.Interface):
         - 'a' and 'r+' write on. A draft with a second name elsewhere raises
           `NotRegular`, because that file would change, too.
 
-        `DraftInUse` is raised when a live process has the draft open through
-        this verb; it can be made again as soon as that file is closed. If the
-        process dies, the draft stays in `tmp`.
+        `DraftInUse` is raised while a live process has the draft open through
+        this verb. If the process dies, the draft stays in `tmp`.
         """
 
     def copy(filename, source, destination, replace=True):
         """Copy a file from source space to destination space.
 
-        Takes a name or a path. The copy appears whole or not at all, in every
-        space; in a durable store it is synced when this returns. It has the
-        permission bits of its source and its group. If the group can not be
-        given, it has the bits that the group and the others both have; if the
-        source has an ACL, acl(5), it has none, and no bits for the group. A
-        file of that name in the destination
-        is replaced, or raises `NameTaken` with `replace=False`.
+        Takes a name or a path. Spaces are tmp, new, cur and failed; work may
+        be a source. The copy appears whole or not at all, in every space; in a
+        durable store it is synced when this returns. A file of that name is
+        replaced, or raises `NameTaken` with `replace=False`. The metadata of
+        the file goes with the copy, but not into tmp, see `publish`.
 
-        Spaces are tmp, new, cur and failed; work may be a source. A draft
-        that a live process is writing is neither copied nor replaced:
-        `DraftInUse`.
+        The copy has holes, permission bits and group of its source; if the
+        group can not be given, the bits that group and others both have; if
+        the source has an ACL, acl(5), neither that nor bits for the group.
 
         If the process dies, a draft with a unique name stays in `tmp`.
-        Raises `NoSuchFile`.
         """
 
     def move(filename, source, destination, replace=True):
         """Move a file from source space to destination space.
 
-        Takes a name or a path. Used to move a file from tmp to new when it is
-        whole, or from new to cur. A file of that name in the destination is
-        replaced, or raises `NameTaken` with `replace=False` and nothing is
-        changed.
+        Takes a name or a path; spaces are tmp, new, cur and failed. Used from
+        tmp to new for a file that is whole, or from new to cur. A file of that
+        name is replaced, or raises `NameTaken` with `replace=False`. Whoever
+        comes too late gets `NoSuchFile`. Moving from tmp in a durable store
+        syncs the file before and the destination afterwards.
 
-        Moving from tmp in a durable store syncs the file before and the
-        destination afterwards. A draft that a live process is writing is
-        neither moved nor replaced: `DraftInUse`.
-
-        Over a network `replace=True` is not exact: of two hosts that move the
-        same file, both may be told that they did (measured). To take a file,
-        use `claim`.
+        Over a network `replace=True` is not exact: of two hosts that move a
+        file, both may be told they did (measured). To take it, use `claim`.
 
         Where the file system can not rename without replacing (it answers
         EINVAL to renameat2(2), as MooseFS and GlusterFS do), a file in `new`
         that another process is taking at this moment is waited for; after ten
         seconds `NameTaken` is raised. The same goes for `publish`. Replacing
         a file in `new` by other means, like mv(1), is not safe there.
-
-        Spaces are tmp, new, cur and failed. Raises `NoSuchFile`, a
-        `FileNotFoundError`, for whoever comes too late.
         """
 
     def remove(filename, space):
         """Remove a file from the given space (tmp, new, cur or failed).
 
-        Takes a name or a path. A symbolic link is removed itself, never what
-        it leads to; anything else that is no file raises `NotRegular`, and a
-        draft that a live process is writing `DraftInUse`. Raises
-        `NoSuchFile`.
+        Takes a name or a path. A link is removed itself, never what it leads
+        to; what else is no file raises `NotRegular`.
         """
 
     def list(space):
         """List the files in the given space with their full path names.
 
         All spaces may be listed, work and attempts as well. Returns a new
-        list, sorted by name. Regular files only; names with a
-        leading dot are left out. A space that is made on first use and has
-        not been yet is empty.
+        list, sorted by name, of regular files without a leading dot. A space
+        that is made on first use and has not been yet is empty.
         """
 
     def publish(filename=None, mode='w', replace=False, encoding=None,
-                errors=None, newline=None):
+                errors=None, newline=None, metadata=None):
         """Return an `IPublication`, which puts a new file into `new`.
 
         Used as `with store.publish('a.xml') as f: f.write(...)`. Without a
         name a unique one is taken which sorts by time, in the form of
         maildir(5): seconds, microseconds, process, counter, host. `mode` is
-        'w', 'wb', 'w+' or 'w+b' as for the builtin `open`, with which 'wt' and
-        'wb+' mean the same; else `ValueError` is raised.
+        'w', 'wb', 'w+' or 'w+b' as for the builtin `open`, or 'wt' and 'wb+';
+        else `ValueError` is raised. Text is UTF-8 unless `encoding` says
+        otherwise. `IPublication` tells of `replace` and errors.
+
+        `metadata` is a mapping of strings to strings, such as a content type,
+        which goes with the file: `IClaim.metadata`, `history`. It stays with
+        it through `fail`, `retry`, `move`, `copy`, batches and `cur`, until
+        the file is removed or replaced. All of it may have 4,000 characters,
+        else `ValueError` is raised; for other types than str, `TypeError`. It
+        is written to `attempts` before the file is visible, and in a durable
+        store synced, which takes as long again as the file (measured). If the
+        process dies between that and the move, a line there is left, which
+        goes with the next file of this name, or by the doctor. It belongs to
+        the inode, size and mtime of the file, in a copy of the store to the
+        latter two: whoever changes the file takes it away, and so may who
+        moves a file of `failed` under its number, which `retry` does not.
 
         Like `claim` and `batch` it carries on with the batches of processes
-        that have died, see `IBatch`. What goes wrong with them is told by
-        `claim`, when nothing else waits, and by `status`; only `NotSynced`
-        is raised at once. `InvalidName` is raised for a bad name; what leaving
-        the block raises, and what `replace` decides, see `IPublication`. Text
-        is UTF-8 unless `encoding` says otherwise.
+        that have died, see `IBatch`. What goes wrong is told by `status`, and
+        by `claim` when no file waits; only `NotSynced` is raised at once.
         """
 
-    def claim():
-        """Take a waiting file and return an `IClaim`, or None if none waits.
+    def group(refuse):
+        """Return an `IGroup`, which publishes many files, each for itself.
 
-        A file in `work` comes first whose process has died, or whose time to
-        be tried again has come. `work` is looked through every tenth of a
-        second, but in no more than 3 % of the time: if thousands wait there,
-        it takes some seconds until all have had their turn. At most a hundred
-        of them are looked into before one of `new` is claimed, and all before
-        None is returned.
-
-        Of `new`, it is the file that has been there longest (st_ctime, which
-        its move there has set), then by name. One listing of `new` serves
-        many calls, so that the cost of a call does not grow with the backlog;
-        None is said only after a new listing.
-
-        Where others work as well, the next file of this listing may have gone
-        already. After two of them in a row, up to 64 of the next ones, and at
-        most a sixteenth of what is left, are left to the others: so the order
-        is that of age but for some files for each process, and not each
-        process tries each file. What was left to others is looked at again,
-        in a new listing, after a tenth of a second, or 33 times as long as
-        the listing has taken.
-
-        A store that is moved aside is noticed within a tenth of a second.
-
-        Exactly one of many processes and threads gets a file. Nobody waits: a
-        file that another one holds, or whose name is in work already, is
-        passed over. What is wrong with one file does not keep others waiting:
-        if it may not be opened or moved, or if it can not be written down
-        that its process has died, it is passed over as well, and its
-        `OSError` is raised when nothing else is left.
-
-        A process that dies with a claim, in whatever way, leaves its file in
-        `work` without a lock, for the next call in any process (the lock,
-        flock(2), goes with the last descriptor of the file: children that
-        were forked without exec share it). This counts as an attempt, and is
-        written down by the call that takes the file over. If the policy
-        allows no other one, that call moves the file to `failed`.
-
-        A file that failed and lies in `new` was put back by somebody: its
-        attempts begin anew.
+        `refuse` is called with each `OSError` that keeps one file from being
+        published after its own block was left, such as `NameTaken`; errors in
+        there are raised. A list's `append` will do.
         """
 
-    def claims():
-        """Yield one claim after the other until none is left.
-
-        The same as calling `claim` until it returns None. Each claim is to be
-        settled before the next one is asked for.
-        """
-
-    def select(include=('*',), exclude=(), order='age', retry_policy=None):
+    def select(include=('*',), exclude=(), order='age', retry_policy=None,
+               quiet=None):
         """Return an `ISelection`: some of the files, in an order of its own.
 
         `include` and `exclude` are sequences of patterns for names, as in the
@@ -266,20 +308,11 @@ class IFileStore(zope.interface.Interface):
         have been in `new` longest, 'name', or 'directory': in no particular
         order, for a million of files, of which the others have to look at
         each one before the first claim. `retry_policy` is an
-        `IRetryPolicy` for what is claimed through it, None for the store's.
+        `IRetryPolicy` for what is claimed through it, and `quiet` what it is
+        for a store; None for the store's.
 
-        Files of `work` come first in any case: those that are due, or whose
-        process has died. Raises `ValueError` for another order, `TypeError`
-        for patterns that are one string.
-        """
-
-    def watch(poll=POLL):
-        """Return an `IWatch`, which yields claims for ever.
-
-        `poll` is the longest time in seconds, a number above 0, between two
-        looks at a store in which nothing waits. A look that takes longer
-        than a fiftieth of that makes the time longer, too, up to ten
-        seconds. Raises `ValueError` for other numbers.
+        Files of `work`, due or left by the dead, come first. Raises
+        `ValueError` for another order, `TypeError` for patterns in one string.
         """
 
     def batch(two_phase=False):
@@ -295,23 +328,23 @@ class IFileStore(zope.interface.Interface):
     def settle(commit, intents=None):
         """Commit (True) or abort (False) what is in doubt.
 
-        `intents` is a sequence of names from `status`, or None for all that
-        are in doubt. Returns the names of those that were settled. To abort
-        removes the drafts; what was claimed, or was to be removed from `new`,
-        is taken over by the next claim.
+        `intents` is a sequence of names from `status` (one string raises
+        `TypeError`), or None for all that are in doubt. Returns the names of
+        those that were settled. To abort removes the drafts; what was claimed,
+        or was to be removed from `new`, is taken over by the next claim.
 
         Raises `NoSuchFile` for an intent that is not in doubt (any more), and
-        for one that can not be committed because somebody has taken a draft
-        from `tmp` or a file from `work` by hand; nothing of that one is done,
-        and the others are settled before. `TypeError` is raised for a string.
-        If the process dies, the next one goes on with what was committed.
+        for one that can not be committed because a draft of `tmp` or a file of
+        `work` was taken by hand; nothing of it is done, and others are settled
+        before. If the process dies, the next goes on with what was committed.
         """
 
-    def failures():
+    def failures(wanted=None):
         """Return what has failed for good, as a list of dictionaries.
 
-        One for each file in `failed`, those first that have been there
-        longest:
+        One for each file in `failed` whose name is wanted, longest there
+        first. `wanted` is called with a name, and tells whether it is; None
+        means all of them.
 
             filename    its name there
             age         seconds since it came there, or got a number because
@@ -320,44 +353,51 @@ class IFileStore(zope.interface.Interface):
             error       what the last one has failed with, or None
         """
 
-    def retry(filename):
+    def retry(filename, dry_run=False):
         """Put a file that has failed back into `new`.
 
         Takes a name or a path. It lies in `failed`, or waits in `work` for
         its next attempt. Its attempts begin anew; the old ones stay written
         down until it is done. One that has got a number in `failed`, like
-        a.xml.~1~, gets its own name back, unless somebody has moved it there
-        by hand.
+        a.xml.~1~, gets its own name back, unless it was moved there by hand.
 
-        Raises `NoSuchFile`, and `NameTaken` when a newer one of its name
-        waits in `new`; then nothing is changed. If the process dies, the file
-        is in one of the two spaces; with two names for a moment, the next
-        claim removes the one in `failed`.
+        When a newer one of its name waits in `new`, `NameTaken` is raised and
+        nothing changed. If the process dies, the file is in one of the spaces,
+        or for a moment in both; then the next claim removes it from `failed`.
+
+        With `dry_run` nothing is changed in any case, and the same errors tell
+        what keeps it from being put back; returns the name that it would have.
         """
 
-    def clean(space, older_than=None):
+    def clean(space, older_than=None, wanted=None, dry_run=False):
         """Remove old files from tmp, cur or failed; return their names.
 
         `older_than` is the age in seconds, a number, or a
         `datetime.timedelta`. For tmp the default is 36 hours, as maildir(5)
         has it; for the others it has to be given, else `ValueError` is
         raised. Age counts from st_ctime: when the file came into the space,
-        or was last changed there.
+        or was last changed there. The names are in order of age, oldest first.
+
+        `wanted` is that of `failures`: other files are not even opened. With
+        `dry_run` nothing is removed; the names are those of what would be.
 
         A draft that a live process is writing is left alone (also if it was
         opened by other means, where the kernel can tell, see `quiet`), and so
-        is whatever another process has locked; a claimed file lies in `work`,
-        which can not be cleaned: `InvalidSpace`. The attempts of a file from
-        `failed` are removed with it. Links and special files stay. Between
-        the writing and the move a draft is nobody's for a moment, and one of
-        a batch until its vote: with an age as short as that it may be
+        is whatever another process has locked; claimed files lie in `work`,
+        which can not be cleaned. The attempts of a file from `failed` are
+        removed with it. Links and special files stay. On NFS an open file
+        that is removed gets a name like .nfs0001 until it is closed; those of
+        hosts that have died go with `tmp`, from all spaces, but are not among
+        the names that are returned.
+
+        Between the writing and the move a draft is nobody's for a moment, and
+        one of a batch until its vote: with an age as short as that it may be
         removed, and whoever publishes it gets `NoSuchFile`, or `DraftInUse`
         just then.
 
-        The names are in order of age, oldest first. What is wrong with one
-        file does not keep others: its `OSError` is raised at the end. If the
-        process dies, the rest stays; one file may lie in `tmp` with a unique
-        name, and is removed from there in its time.
+        What is wrong with one file does not keep others: its `OSError` is
+        raised at the end. If the process dies, the rest stays; one file may
+        lie in `tmp` with a unique name, and is removed from there in its time.
         """
 
     def status():
@@ -365,56 +405,101 @@ class IFileStore(zope.interface.Interface):
 
             store       the path
             spaces      for each of tmp, new, work, failed, cur and attempts
-                        a dictionary: files, bytes, and oldest, the age in
-                        seconds of what has been there longest, or None
+                        a dictionary: files, bytes, oldest, the age in seconds
+                        of what has been there longest, or None, and ages: how
+                        many came there in the last 5 minutes, the 5 before,
+                        the 10, 20, 40 and so on to 640 before these, and
+                        earlier: a list of ten
             claims      a list with a dictionary for each file in `work` that
                         does not wait, longest there first: filename, age in
                         seconds since it came there, attempt, and alive: False
-                        if its process has died and nobody has taken it over
-            waiting     for the next attempt: files, and next: seconds until
-                        the next one is due (0 if it is), or None
+                        if its process has died and nobody has taken it over.
+                        If it lives: process, its id; host, the name of this
+                        one; and consumer, how the process calls itself, at
+                        most 1000 characters; each is None if this host can
+                        not see it: on another host, in a container of its
+                        own, or where FUSE keeps the locks
+            waiting     for the next attempt: files, next: seconds until the
+                        next one is due (0 if it is), or None, and ages, as of
+                        a space, since they came to `work`
             intents     a list with a dictionary for each batch whose process
                         has died before its end, oldest first: intent, its
                         name; age in seconds since its vote; decided: False if
                         it is in doubt; publish, finish and remove, each a
-                        list of names. One that is decided is carried out by
-                        whoever claims or publishes next; if it stays, it
-                        waits until a name is free in `new`. One without two
-                        phases that is not decided is not shown: the next
-                        claim aborts it
+                        list of names. One that is decided stays until a name
+                        is free in `new`. One without two phases that is not
+                        decided is not shown: the next claim aborts it
 
         Each file counts once, where it was seen last, also while others move
-        it; one that comes or goes meanwhile may count or not. An attempt
-        that is read while the file goes on is that of now.
+        it; what comes or goes meanwhile may count. An attempt is that of now.
 
-        To see whether a process lives, its lock is asked for, so a claim at
-        this moment may pass over a file that is about to be taken over, or a
-        batch that is about to be carried on.
+        To see whether a process lives, its lock is asked for, so a claim of
+        now may pass over a file to be taken over, or a batch to be carried on.
+        """
+
+    def history(filename):
+        """Return where a file lies, and what has happened to it.
+
+        Takes a name or a path. Returns a list that json can write, with a
+        dictionary for each file of this name:
+
+            space       tmp, new, work, failed or cur; what lies in `failed`
+                        was given up
+            bytes       the size
+            mode        the permission bits, an int
+            age         seconds since it came there, or was changed there
+            due         seconds until its next attempt is due (0 if it is), if
+                        it waits for that in `work`, else None
+            alive       if it is in `work` and does not wait: False if its
+                        process has died and nobody has taken it over, else
+                        True; None in other spaces, and if it has just gone
+            metadata    what was given to `publish`, a dictionary of strings
+            events      a list with a dictionary for each event, oldest first
+
+        An event has all of these, None for what it does not know:
+
+            event       published, with metadata; failed; died, so did the
+                        process that worked on it, as the next one has noted;
+                        resumed, so the next attempt began; released: given
+                        back; retried: put back
+            attempt     the number of the attempt that this is about
+            time        when, as text, ISO 8601 in UTC
+            host        the host on which it was written down
+            process     the number of the process that did so
+            error       what the attempt has failed with
+            traceback   where, if it was an exception
+            due         when the next attempt was to be made, as `time`; None
+                        if there was to be none
+
+        Nothing is written down when a first attempt begins. What was stays
+        until the file is done, its metadata until it is removed, and belongs
+        to one file: another one of its name has events of its own. A file on
+        its way is told where it was seen last. What somebody has changed by
+        hand may be of any type.
+
+        Raises `NoSuchFile` if there is none of this name in any space.
         """
 
     def intake(directory, quiet=5, marker=None, include=('*',), exclude=()):
         """Return an `IIntake`, which takes over files from a folder.
 
-        For folders of FTP, SFTP and scanners, whose writers do not know of
-        the store. `quiet` is a number of seconds; a file is ready when it
-        has not changed for so long, counted from when it was first seen, and
-        whatever its mtime says. Writers that close and open a file again
-        want it longer than their pauses. With 0, a writer that is just about
-        to open a file is not seen. A writer that has died looks like one that
-        is done.
+        For folders of FTP, SFTP and scanners, whose writers do not know of the
+        store. `quiet` is a number of seconds; a file is ready when it has not
+        changed for so long, counted from when it was first seen, and whatever
+        its mtime says. Writers that close and open a file again want it longer
+        than their pauses. With 0, a writer that is just about to open a file
+        is not seen. A writer that has died looks like one that is done.
 
         With a `marker` like '.done' a.xml is ready when a.xml.done is there,
         and there is no quiet period. A name that ends with the marker is that
         of a marker. It is removed before its file is published. Who writes a
         file anew waits until the old one, or its marker, has gone.
 
-        `include` and `exclude` are sequences of patterns for names, as in the
-        shell and case-sensitive (fnmatch). Directories, and names with a dot
-        in front, are never looked at.
+        `include` and `exclude` are those of `select`. Directories, and names
+        with a dot in front, are never looked at.
 
-        Nothing is done before `IIntake.take`. Raises `ValueError` for an
-        empty path or a marker that can not be one, `TypeError` for patterns
-        that are one string.
+        Nothing is done before `IIntake.take`. Raises `ValueError` for an empty
+        path or a marker that can not be one, `TypeError` as `select`.
         """
 
 
@@ -424,57 +509,106 @@ class IPublication(zope.interface.Interface):
     Entering makes a draft with a unique name in `tmp` and returns it, a plain
     file of the builtin `open`. Leaving the block publishes: the draft is
     flushed, closed and moved to `new` under its own name. In a durable store
-    it is synced before the move and `new` after it; nothing more is needed on
-    ext4, xfs and btrfs, and nothing less will do (measured). The caller may
-    have closed the file inside the block.
+    it is synced before the move and `new` after it; ext4, xfs and btrfs need
+    that, and no more (measured). The caller may have closed the file, or put
+    another one in its place, under the name that it tells: that is published.
 
     When leaving raises, or the block did, nothing is left behind. The errors
-    are `NameTaken` (without `replace`), and `OSError` of the disk, for
-    example for a full one. There is one exception: if syncing `new` fails,
-    the last step, the file is visible already, and may not survive a power
-    cut. A second use raises `Settled`.
+    are `NameTaken` (without `replace`), and `OSError` of the disk, which may
+    be full. But if the last step fails, syncing `new`, the file is visible,
+    and may not survive a power cut. A second use raises `Settled`.
 
     A store that is moved aside and made anew is noticed within a tenth of a
-    second; until then, files may be published into the old one.
-
-    If the process dies, a draft with a unique name stays in `tmp`.
+    second; until then, files may be published into the old one. If the
+    process dies, a draft with a unique name stays in `tmp`.
     """
 
-    filename = zope.interface.Attribute(
-        'The name in `new`: as given, or the unique one. Readonly.')
+    filename = readonly('The name in `new`: as given, or the unique one.')
+
+
+class IGroup(IWritable):
+    """Many files that are published together, each for itself.
+
+    A context manager, for whoever does not want to wait for the disk with
+    each file of a store that is durable:
+
+        errors = []
+        with store.group(errors.append) as group:
+            for name, text in documents:
+                with group.publish(name) as f: f.write(text)
+
+    What was written is brought to the disk together, and is visible only
+    then: up to 128 files (an eighth of the descriptors that the process may
+    have, if these are fewer), or what has come in a second, and all of them
+    when the block is left. Then `new` is synced, once. What is wrong with one
+    file does not keep others; but `NotSynced` and `NotPrepared` are raised at
+    once, by the publication or the block that is left. An error that leaves
+    the block drops what is not published yet.
+
+    If the process dies, each file is published or not, and drafts may stay in
+    `tmp`. In a forked child, leaving the block does nothing, and `publish`
+    raises `Settled`, as it does after the end of the block.
+    """
+
+    def publish(filename=None, mode='w', replace=False, encoding=None,
+                errors=None, newline=None, metadata=None):
+        """Return an `IPublication` that becomes visible with its group.
+
+        Arguments as of `IFileStore.publish`.
+        """
 
 
 class IClaim(zope.interface.Interface):
     """A file that this process, and nobody else, works on.
 
     A context manager: leaving the block finishes; an exception fails the
-    attempt and goes on to the caller, `Retry` and `Reject` as well. An
-    exception that is no `Exception`
-    (KeyboardInterrupt, SystemExit) is not the file's fault and releases it.
-    Inside the block the claim may be settled by hand.
+    attempt and goes on to the caller: `Retry` and `Reject` as well, and what
+    is no `Exception`, such as SystemExit, CancelledError and GeneratorExit.
+    What stops the process is not the file's fault and releases it: a
+    KeyboardInterrupt, and what the handler of a signal raises that is no
+    `Exception`. Inside the block the claim may be settled by hand.
 
     A claim is settled by one of `finish`, `fail` and `release`; each raises
-    `Settled` after that, and so do `open`, `fileno` and entering the block.
-    If it raises an `OSError` the claim stands, and it may be tried again,
-    except after `NoSuchFile`: somebody took the file from `work` by hand, and
-    nothing is left to settle. A claim that nobody settles, or whose block is
-    left with an error of settling it, counts as left by a process that died,
-    as after `drop`; the former warns with a `ResourceWarning`. In a forked
-    child, dropping the claim or leaving the block does not settle it.
+    `Settled` after that, and so do `open`, `fileno` and entering the block. If
+    it raises an `OSError` the claim stands, and it may be tried again, except
+    after `NoSuchFile`: somebody took the file from `work` by hand, and nothing
+    is left to settle. If somebody has closed the descriptor that holds the
+    file, each verb raises `ClaimLost`, and others may work on it.
+
+    So do the verbs that settle it, and a batch that finishes it, on a host
+    that was cut off from a file server for longer than this keeps locks (the
+    lease of NFS 4), if another one has the file, or has had it and let it wait
+    or put it back; if he has finished it, they raise `NoSuchFile`. Nothing is
+    changed then: the file is his.
+
+    A claim that nobody settles, or whose block is left with an error of
+    settling it, counts as left by a process that died, as after `drop`; the
+    former warns with a `ResourceWarning`. In a forked child, dropping the
+    claim or leaving the block does not settle it, and settling it raises
+    `Settled`.
 
     While a file is being worked on, a newer one of its name waits in `new`.
     """
 
-    filename = zope.interface.Attribute('The bare name. Readonly.')
+    filename = readonly('The bare name.')
 
-    path = zope.interface.Attribute(
+    path = readonly(
         'The path of the file in `work`, good until the claim is settled. It '
-        'is for reading: the file is visible to others. Readonly.')
+        'is for reading: the file is visible to others.')
 
-    attempt = zope.interface.Attribute(
+    attempt = readonly(
         'The number of this attempt, an int from 1. Attempts that failed or '
         'whose process died count, since the file was published, or was put '
-        'back after it had failed. Readonly.')
+        'back after it had failed.')
+
+    due = readonly(
+        'After `fail`: when the next attempt is due, in seconds since the '
+        'epoch; or None, if it was the last one.')
+
+    metadata = readonly(
+        'What was given to `publish`, a new dictionary of strings; {} if that '
+        'was nothing. Read when it is asked for, so that who does not ask '
+        'does not wait; raises `OSError` of the disk, and `Settled`.')
 
     def open(mode='r', encoding=None, errors=None, newline=None):
         """Open the file for reading and return it, from its beginning.
@@ -483,6 +617,12 @@ class IClaim(zope.interface.Interface):
         outside `tmp` is never half-written. Text is UTF-8 unless `encoding`
         says otherwise. The caller closes it; it may be opened several times.
         """
+
+    def read_bytes():
+        """Return all that the file contains, as bytes."""
+
+    def read_text(encoding=None, errors=None, newline=None):
+        """Return all that `open` would read as text, with such arguments."""
 
     def fileno():
         """Return the descriptor that holds the lock.
@@ -505,103 +645,93 @@ class IClaim(zope.interface.Interface):
         `error` is an exception or a string. The event goes as one JSON line
         into the attempts file of that name, with time, host, process, error,
         traceback, and when the file is due to be tried again. The attempts
-        file is replaced as a whole, so nothing can tear it. Then the file
-        waits in `work`, and newer ones of its name in `new` behind it.
+        file is replaced as a whole, so nothing can tear it. Of an error or a
+        traceback of more than 10,000 characters the middle is left out, which
+        is said there. Then the file waits in `work`, and newer ones of its
+        name in `new` behind it.
 
         When the policy of the store says so, or `error` is a `Reject`, the
         file is given up: it moves to `failed`, and a newer one in `new` is
-        free to go. An older one of that name in `failed` gets a number, as
-        GNU cp --backup=numbered does: a.xml.~1~. A `Retry` says when the file
-        is due, unless the policy gives it up.
+        free to go. An older one in `failed` gets a number, as by GNU cp:
+        a.xml.~1~. A `Retry` says when it is due, unless it is given up.
+
+        Afterwards `due` tells which of both it is. It is logged, too: what is
+        given up as an error, what is tried again as a warning, and a `Retry`
+        as info. Only the first and the last attempt have their traceback.
 
         If the event can not be written, its `OSError` is raised and nothing
-        has changed. If the process dies before the event is written, that
-        counts as the attempt; if it dies between the event and the move, the
-        next claim by anybody moves the file to `failed`.
+        has changed. If the process dies before that, it counts as the attempt;
+        if between the event and the move, the next claim moves it to `failed`.
         """
 
     def release():
         """Give the file back to `new`, without counting an attempt.
 
-        If a newer one of that name waits there, the file stays in `work` for
-        the next claim, so that it goes first.
+        Where a newer one of that name waits, it stays in `work`, to go first.
         """
 
 
-class ISelection(zope.interface.Interface):
+class ISelection(IQueue):
     """Some of the files of a store, see `IFileStore.select`.
 
-    Several selections of one store do not know of each other; no file is
-    claimed twice if it belongs to two.
+    Selections do not know of each other; no file of two is claimed twice.
     """
 
-    store = zope.interface.Attribute(
-        'The `IFileStore` that it selects from. Readonly.')
-
-    def claim():
-        """Return an `IClaim`, or None, as `IFileStore.claim` does."""
-
-    def claims():
-        """Yield one claim after the other, as `IFileStore.claims` does."""
-
-    def watch(poll=POLL):
-        """Return an `IWatch`, as `IFileStore.watch` does."""
+    store = readonly('The `IFileStore` that it selects from.')
 
 
 class IWatch(zope.interface.Interface):
     """An iterator of claims that waits for more when there are none.
 
     File notification (inotify(7), with the extra ``[watch]``) only wakes it:
-    what is claimed is decided by a listing, as by `IFileStore.claim`. So it
+    what is claimed is decided by a listing, as by `IQueue.claim`. So it
     misses nothing: neither what was there before, nor what comes in a burst,
     nor what no notification tells of, like a file from another host, one that
-    is due to be tried again, or one whose process has died. These are found
-    by the next look, see `IFileStore.watch`.
+    is due again, or one whose process has died. The next look finds these; on
+    a local disk it lists nothing as long as nothing lies there.
 
     At the first look, and after the store was moved aside and made again, a
     probe is moved into `new` to see whether notification works here. How it
     waits is logged by ``gocept.filestore.queue.watch`` (info).
 
-    An error of `IFileStore.claim` is raised, and the next call goes on. One
-    thread uses it at a time, except for `stop`.
+    An error that concerns all files is raised, and the next call goes on. One
+    of a single file is logged, once, and the file passed over for a while, as
+    by `IQueue.claims`; so is one that is given back. Others do not wait
+    for that. One thread uses it at a time, except for `stop`.
     """
 
-    notifies = zope.interface.Attribute(
+    notifies = readonly(
         'True if a notification wakes it, False if it only polls, None before '
-        'the first look. Readonly.')
+        'the first look.')
+
+    is_stopped = readonly('True as soon as `stop` was called.')
 
     def __iter__():
         """Return itself."""
 
     def __next__():
-        """Return the next `IClaim`; wait as long as there is none.
-
-        Raises `StopIteration` when it was stopped.
-        """
-
-    is_stopped = zope.interface.Attribute(
-        'True as soon as `stop` was called. Readonly.')
+        """Return the next `IClaim`, or wait; `StopIteration` when stopped."""
 
     def pause(seconds):
-        """Wait for so many seconds, a number, or until it is stopped.
+        """Wait for so many seconds, or until it is stopped, and for no file.
 
-        It does not wait for files, and a number below 0 is 0.
+        A number below 0 is 0.
         """
 
     def stop(*args):
         """End the iteration: at once if it waits, else with the next call.
 
-        May be called from another thread, from a signal handler (which is
-        why it takes, and ignores, arguments), and twice.
+        May be called from another thread, as a signal handler (which is why it
+        takes arguments), and twice. A forked child that does not use the watch
+        behaves as if it had no such handler.
         """
 
 
-class IBatch(zope.interface.Interface):
+class IBatch(IWritable):
     """What is published, finished and removed together or not at all.
 
-    A context manager: leaving the block votes and commits; an error inside
-    aborts and goes on to the caller. After that, each verb but `abort` raises
-    `Settled`.
+    A context manager: leaving the block votes and commits; an error in it
+    aborts and goes on. After that, all verbs but `abort` raise `Settled`.
 
         with store.batch() as batch:
             with batch.publish('a.xml') as f: ...
@@ -611,56 +741,56 @@ class IBatch(zope.interface.Interface):
     vote syncs all of them together, and writes an intent, a file that tells
     what is to be done, into `voted`. To commit, the intent moves to
     `committed`: that decides. Then the drafts move to `new`, one after the
-    other, the claimed files leave `work`, and the intent is removed.
+    other, the claimed files leave `work`, and the intent is removed. A block
+    with nothing but one publication needs no intent: see `IFileStore.publish`.
 
     If the process dies, then what is not decided is not done: it is aborted,
     or in doubt, see `IFileStore.batch`. What is decided is carried on by
     whoever claims or publishes next, within a tenth of a second, and before a
     claim says that nothing waits. In a durable store that holds for a power
-    cut as well. Until then, files of an intent are not claimed and drafts are
-    not cleaned. Others may see a part of it for a moment. A file whose mtime
-    somebody changes after the vote counts as another one: it is worked on
-    again if the process dies just then.
+    cut, too. Until then, files of an intent are not claimed and drafts not
+    cleaned. For a moment others may see a part. A file whose mtime changes
+    after the vote counts as another: it is worked on again after a death.
 
     A batch that is dropped, without `commit` and `abort`, lets go of its locks
-    at once. What it leaves on the disk is as if the process had died, but for
-    the claims: they stay with the caller.
+    at once. The disk is left as by a death; claims stay with the caller.
 
     Somebody may remove a file by hand between vote and commit. Then this one
     is left out, and all the rest is done; no other file that has its name by
-    then is touched, and nothing of it is left for others to do. A file that
-    was to be removed is simply done: one that `remove` was called for, and a
-    claimed one to be finished with keep=False. A draft, or a claimed file that
-    was to be kept, is a loss: `commit` raises `NoSuchFile` for the first one
-    after all is done, and each is logged as an error. So does
-    `IFileStore.settle` if it goes while that commits; what has gone before
-    that can not be committed. Who goes on with what another process has
-    decided can not tell what was lost from what was done.
+    then is touched, and nothing of it is left for others to do. What was to
+    be removed, by `remove` or finishing with keep=False, is simply done. A
+    draft, or a claimed file to be kept, is a loss: `commit` raises
+    `NoSuchFile` for the first one after all is done, and each is logged as an
+    error. So does `IFileStore.settle` if it goes while that commits; what has
+    gone before that can not be committed. Who goes on with what another
+    process has decided can not tell what was lost from what was done.
 
     In a forked child, leaving the block does nothing, and each verb raises
-    `Settled`. A child that was forked without exec between vote and commit
-    shares the lock of the intent: if the parent dies, nobody goes on before
-    the child has ended.
+    `Settled`. One that was forked without exec between vote and commit shares
+    the lock of the intent: if the parent dies, nobody goes on before it ends.
     """
 
     def publish(filename=None, mode='w', replace=False, encoding=None,
-                errors=None, newline=None):
+                errors=None, newline=None, metadata=None):
         """Return an `IPublication` that becomes visible with the batch.
 
         Arguments as of `IFileStore.publish`. Leaving its block closes the
-        draft, and makes the publication a part of the batch; an error inside
-        leaves nothing behind. Raises `NameTaken` when the block is left and
-        the name was published in this batch before. Whether it is taken in
-        `new` is looked for in the vote.
+        draft, which is a part of the batch then; an error inside leaves
+        nothing behind. Raises `NameTaken` when it is left and this batch has
+        the name already; the vote looks whether `new` has it.
         """
 
     def finish(claim, keep=True):
         """Finish an `IClaim` with the batch.
 
         Until then it stays claimed, and after an abort it is still up to the
-        caller. Raises `Settled` for one that is settled or was finished in
-        this batch before, `ForeignClaim` for that of another store, and
-        `TypeError` for what is no claim of `IFileStore.claim`.
+        caller. Each has a descriptor open; so when there are 250, an intent
+        holds them instead: read them before, as they count as settled, and
+        after an abort they wait as if they had been released. Raises `Settled`
+        for one that is settled or was finished in this batch before,
+        `ForeignClaim` for that of another store, `NoSuchFile` for one that is
+        not in `work` any more, and `TypeError` for what is no claim of
+        `IQueue.claim`.
         """
 
     def remove(filename, space):
@@ -668,27 +798,22 @@ class IBatch(zope.interface.Interface):
 
         Takes a name or a path. From the vote on nobody claims it: a file of
         `new` lies in `work` then, and goes back with `abort`. Raises
-        `NoSuchFile`, also if it was removed in this batch before,
-        `NotRegular`, and `InvalidSpace`; the vote raises `NameTaken` if
-        another file of that name is in work.
+        `NoSuchFile`, also if this batch removes it already, `NotRegular`, and
+        `InvalidSpace`; the vote raises `NameTaken` if its name is in work.
         """
 
     def savepoint():
         """Return an int that stands for what has been done up to now."""
 
     def rollback(savepoint):
-        """Undo what was added to the batch after a savepoint.
-
-        May be called again with the same one, and with an earlier one.
-        """
+        """Undo what came after a savepoint; it and earlier ones stay good."""
 
     def vote():
         """Do all that may fail, for who coordinates the batch with others.
 
-        In this order: look whether drafts and claims are there; sync the
-        drafts, then `tmp`; write the intent and sync it; look for names that
-        are taken in `new`, or that another batch is about to publish. Of two
-        batches with one name at most one passes.
+        In this order: look for drafts and claims; sync the drafts, then `tmp`;
+        write and sync the intent; look for names that are taken in `new`, or
+        by another batch. Of two batches with one name at most one passes.
 
         Raises `NameTaken`, `NoSuchFile`, `NotPrepared`, `Settled` (a claim
         that was settled meanwhile), and `OSError` of the disk. Whoever gets
@@ -709,9 +834,8 @@ class IBatch(zope.interface.Interface):
         this call from doing all of it: it is raised, claims count as settled,
         and whoever claims or publishes next does the rest. `NoSuchFile`, for a
         file that was removed by hand, and `Settled`, for a claim that was
-        settled after the vote, tell that nobody can do this part any more;
-        the rest is done. `NotSynced` means that what was done, or decided, may
-        not survive a power cut.
+        settled after the vote, tell that nobody can do this part any more; the
+        rest is done. With `NotSynced`, it may not survive a power cut.
         """
 
     def abort():
@@ -721,33 +845,29 @@ class IBatch(zope.interface.Interface):
         """
 
 
-class ITransactionalFileStore(zope.interface.Interface):
+class ITransactionalFileStore(IWritable):
     """A file store as seen from the current transaction.
 
     Adapts `IFileStore`, if the package transaction is installed. What is done
     here happens when the transaction commits, together with the databases, or
-    not at all. The transaction is the one that its manager has at the moment
-    of each call, so one object may be used for all of them. The manager is
-    `transaction.manager`, which has one for each thread, unless
-    `gocept.filestore.datamanager.TransactionalFileStore` gets another one as
-    second argument: in Pyramid with its explicit manager that is `request.tm`.
+    not at all. Each call goes to the transaction that its manager has then, so
+    one object may be used for all. The manager is `transaction.manager`, which
+    has one for each thread, unless `datamanager.TransactionalFileStore` gets
+    another one as second argument: `request.tm` in Pyramid. In explicit mode,
+    when none has begun, each verb raises `OutsideTransaction`.
 
     The store votes and finishes after ZODB, and before those who commit in
-    their vote (sort keys like ~sqlalchemy). Everything that may fail
-    is done in the vote, see `IBatch.vote`; finishing only moves. Should the
-    process die between the two, the batch is in doubt, see `IFileStore.batch`
-    and `IFileStore.settle`.
+    their vote (sort keys like ~sqlalchemy). All that may fail is done in the
+    vote, see `IBatch.vote`; finishing only moves. If the process dies between
+    the two, the batch is in doubt, see `IFileStore.batch` and its `settle`.
 
     Savepoints of the transaction are real: rolling back to one undoes what
     was published, finished or removed after it, and gives back what was
     claimed after it. A publication counts when its block is left.
-
-    Each verb raises `OutsideTransaction` when none has begun and the manager
-    is in explicit mode.
     """
 
     def publish(filename=None, mode='w', replace=False, encoding=None,
-                errors=None, newline=None):
+                errors=None, newline=None, metadata=None):
         """Return an `IPublication`; visible after the commit.
 
         See `IBatch.publish`. If the transaction ends before its block is
@@ -765,11 +885,7 @@ class ITransactionalFileStore(zope.interface.Interface):
         """
 
     def finish(claim, keep=True):
-        """Finish a claim of the store with the commit, see `IBatch.finish`.
-
-        For one that was made by `IFileStore.claim`: after an abort it is still
-        up to the caller.
-        """
+        """Finish a claim with the commit, see `IBatch.finish`."""
 
     def remove(filename, space):
         """Remove a file with the commit, see `IBatch.remove`."""
@@ -778,22 +894,24 @@ class ITransactionalFileStore(zope.interface.Interface):
 class IIntake(zope.interface.Interface):
     """Takes over what others drop into a folder, each file when it is whole.
 
-    A file that is ready (see `IFileStore.intake`) is renamed into the hidden
-    directory .filestore inside the folder, made on first use. From then on
-    nobody can open it by its path. There it waits until no process has it
-    open for writing, as a lease of the kernel tells, fcntl(2), and until its
-    name is free in `new`. Then it moves to `new`, and never replaces. A newer
-    file of its name waits in the folder.
+    A file that is ready (see `IFileStore.intake`) stays where it is until no
+    process has it open for writing, as a lease of the kernel tells, fcntl(2).
+    Then it is renamed into the hidden directory .filestore of the folder, made
+    on first use, so that nobody can open it by its path. Who does in that
+    moment waits, and it gets its path back, unless a newer one has that. Once
+    its name is free in `new` it moves there, and never replaces.
 
-    A lease can be had on local file systems of Linux (ext4, xfs, btrfs,
-    tmpfs, overlay), on one's own files, or with CAP_LEASE on all. Elsewhere
-    `leases` is False, and without a marker the quiet period has to pass a
-    second time, after the renaming.
+    A lease can be had on local file systems of Linux (ext4, xfs, btrfs, tmpfs,
+    overlay), on one's own files, or with CAP_LEASE on all. Elsewhere, without
+    a marker, the quiet period has to pass once more, after the renaming; a
+    file that changes then gets its path back.
 
     The file that is published is the one that was dropped, with its owner and
     its mode; `IFileStore.file_mode` is given to it, if the store has one. A
-    copy takes its place where the folder is on another device, or where we
-    may not change its mode. Whoever owns a file can still change it later.
+    copy takes its place where the folder is on another device, or we may not
+    change its mode; it keeps times, holes, the attributes of users (xattr(7))
+    that the other device can have, and, if root copies, the owner. Who owns a
+    file can still change it.
 
     Any number of processes and hosts may do this with one folder: one works,
     for the others nothing is to be done at that moment (flock(2)). If it
@@ -803,30 +921,49 @@ class IIntake(zope.interface.Interface):
     without replacing, and was then done and removed.
     """
 
-    directory = zope.interface.Attribute(
+    store = readonly('The path of the store.')
+
+    directory = readonly(
         'The path of the folder, as it was given. A relative one starts at '
-        'the working directory of when the object was made. Readonly.')
+        'the working directory of when the object was made.')
 
-    waiting = zope.interface.Attribute(
+    waiting = readonly(
         'A dictionary of the names that the last `take` has left for later, '
-        'each with the reason, a string. Readonly.')
+        'each with the reason, a string.')
 
-    refused = zope.interface.Attribute(
-        'A dictionary of the names that the last `take` could not take over, '
-        'each with its error. Readonly.')
+    refused = readonly(
+        'A dictionary of names that the last `take` refused, and the errors.')
 
-    leases = zope.interface.Attribute(
-        'True or False: whether it could be told of the last file that was '
-        'asked about if a process has it open for writing. None as long as '
-        'there was none. Readonly.')
+    leases = readonly(
+        'Whether it could be told, True or False, if a process has the last '
+        'file that was asked about open for writing; None if there was none.')
+
+    pause = readonly(
+        'Seconds, until when nothing can have become whole unless `changes` '
+        'can be read: a quiet period ends then. What nobody tells of, like a '
+        'second name that goes away, is seen by a look sooner than that, so '
+        'long after the last one that it has taken a small share of the time.')
+
+    changes = readonly(
+        'An open file that can be read, select(2), when something has changed '
+        'in the folder since the last `take`. None before `watch`, where '
+        'others can write through another kernel, and without inotify(7).')
+
+    def watch():
+        """Let `changes` be set, from the next `take` on."""
+
+    def check():
+        """See whether files could be taken; make .filestore, and take none.
+
+        Raises what `take` does for a folder that is wrong as a whole.
+        """
 
     def take():
         """Publish what is whole, and return the names in that order.
 
-        What is hidden already comes first, then the file whose last change
-        (st_ctime) is longest ago, then by name. The quiet period goes on from
-        one call to the next. A call while another process or thread is at it
-        returns an empty list and changes nothing.
+        What is hidden comes first, then what was changed (st_ctime) longest
+        ago, then by name. The quiet period goes on from one call to the next.
+        While another one is at it, a call changes nothing, and returns [].
 
         What is wrong with one file does not keep others: it is left where it
         is, its error is noted in `refused`, and it is tried again by the next
@@ -853,11 +990,12 @@ class IRetryPolicy(zope.interface.Interface):
 
         `attempt` is the number of the attempt that has failed, from 1;
         `error` is what `fail` got, an exception or a string, or None when the
-        process has died. After a death nobody waits: only None counts.
+        process has died. After a death nobody waits: only None counts. Nobody
+        waits longer, either: a file that failed when a clock was ahead, by
+        more than ten seconds, is tried again at once.
 
         Called before anything is written down; what it raises goes to the
-        caller of `fail`, or of `claim` when a process has died, and the file
-        stays as it is.
+        caller of `fail`, or of `claim` after a death, and the file stays.
         """
 
 
@@ -867,32 +1005,45 @@ class IConsumer(zope.interface.Interface):
     A `gocept.filestore.consumer.Consumer` is made of an `ISelection`, or of an
     `IFileStore` to take all files of it, and of a handler, a callable that
     gets an `IClaim`. When the handler returns the claim is finished, when it
-    raises an `Exception` it fails, and the next file has its turn. The
-    handler may settle, or drop, the claim by itself. What is no `Exception`,
-    such as KeyboardInterrupt, releases the claim and goes on to the caller.
+    raises an error it fails, and the next file has its turn; SystemExit and
+    the like are errors, too (after a GreenletExit nothing has its turn). The
+    handler may settle, or drop, the claim by itself. What stops the process,
+    see `IClaim`, releases the claim and goes on to the caller.
     Further arguments, all of which may be left out:
 
         keep        True: done files are kept in `cur`; False: removed
         transaction_manager
                     the handler and the settling happen in one transaction of
-                    it. What conflicts (a TransientError) is tried three times
-                    in all; then the file is given back, and no attempt is
-                    counted. Each try gets the same claim. (Extra
-                    ``[transaction]``)
+                    it (extra ``[transaction]``). What conflicts
+                    (a TransientError) is tried three times in all, with
+                    the same claim; then the file is given back, no
+                    attempt is counted, and it waits, see `IWatch`
         rate        files per second, at most
         timeout     seconds for one file; then `TimeoutError` is raised in the
-                    handler, by SIGALRM: in the main thread only
-        poll        see `IFileStore.watch`
+                    handler, by SIGALRM. In another thread than the main one
+                    the loop raises `ValueError` before it claims a file
+        poll        see `IQueue.watch`
+        around      a callable that gets each claim, and returns a context
+                    manager, which is left when the file is settled; an error
+                    of it ends the loop
+        renew_after the loop ends after so many files, a number from 1, so that
+                    another process can go on; `filestore serve` sees to that
+        renew_above the same above so many megabytes (2 ** 20 bytes) of memory
+                    of the process, which is looked at after each file
 
     `ValueError` is raised for bad ones, and without the package transaction.
 
-    An `OSError` of claiming is logged once, and after a pause it is tried
-    again: after a second, then twice as long each time, up to a minute. The
-    logger is ``gocept.filestore.consumer``: each file that is done is an info
-    with its path, attempt and seconds, each one that fails is an error with
-    its traceback. If it can not be settled, that is logged as well, and the
-    claim is left as by a process that dies.
+    An `OSError` that concerns all files is logged once, and after a pause it
+    is tried again: after a second, then twice as long each time, up to a
+    minute. The logger is ``gocept.filestore.consumer``: each file that is
+    done is an info with path, attempt and seconds, and one that is given back
+    is told of once; each that fails is logged by its claim, see `IClaim.fail`.
+    What can not be settled is logged, and left as by a death.
     """
+
+    renewal = readonly(
+        'Why the loop has ended, a string, if another process is to go on; '
+        'else None.')
 
     def run():
         """Work until it is stopped; wait when there is no file."""
@@ -903,7 +1054,7 @@ class IConsumer(zope.interface.Interface):
     def stop(*args):
         """Let the file that is in work be done, and begin no other one.
 
-        May be called from another thread, from a signal handler, and twice.
+        It may be called, and is inherited, like `IWatch.stop`.
         """
 
 
@@ -911,53 +1062,116 @@ class IHandler(zope.interface.Interface):
     """Works on files, one at a time: a callable, or a utility."""
 
     def __call__(claim):
-        """Work on the file of an `IClaim`.
+        """Work on the file of an `IClaim`; `IConsumer` settles it."""
 
-        See `IConsumer` for what becomes of the claim.
+
+class ICollector(zope.interface.Interface):
+    """Lets an intake take files, once or again and again, and logs it.
+
+    A `gocept.filestore.server.collector.Collector` is made of an `IIntake`.
+    Further arguments, all of which may be left out:
+
+        quiet       the quiet period of the intake, in seconds; 0 if it has a
+                    marker. It counts only for who does not watch
+        watch       True: stay, and wait for more files. False: end as soon as
+                    all that was there is taken, or has had its quiet period
+        poll        seconds, a number above 0 (else `ValueError`), between two
+                    looks; fewer looks if they would take more than a small
+                    share of the time, see `IIntake.pause`; a change that the
+                    kernel tells of is looked at sooner
+
+    Each file that is taken is an info of the logger
+    ``gocept.filestore.intake.delivery``. The logger
+    ``gocept.filestore.server.collector`` gets a warning for each file that is
+    refused, once as long as the reason stays the same; and once if leases can
+    not be had. Records have `store` and, if they are about one, `file`.
+
+    For who watches, an `OSError` that concerns all files, as when folder or
+    store are away, is logged once, as an error, and after a pause there is
+    another look: after a second, then twice as long each time, up to a minute.
+    The first one that works is a warning.
+    """
+
+    taken = readonly('How many files were taken, an int.')
+
+    refused = readonly('How many refusals were told, an int.')
+
+    def run():
+        """Look until it is stopped, or until the end, in the main thread.
+
+        Raises what `IIntake.take` does, but no `OSError` if it watches. If the
+        process dies, the next intake goes on, see `IIntake`.
+        """
+
+    def stop(*args):
+        """End at once, or after this look if there is one.
+
+        It may be called, and is inherited, like `IWatch.stop`.
         """
 
 
 class IDeclaration(zope.interface.Interface):
-    """A consumer as declared by ``filestore:consumer`` in ZCML.
+    """What a worker process is to do with a store, as declared in ZCML.
 
     A utility, whose name is `title`. Nothing is looked up or started before
     its methods are called, so whatever order things are registered in.
+
+    An intake, ``filestore:intake``, is a
+    `gocept.filestore.server.declaration.Intake`. It is made of the name of a
+    store and the path of a folder, and may have options of
+    `IFileStore.intake`, `poll` of `ICollector`, and a `place`, see
+    `InvalidDeclaration`.
+
+    `declared` in that module returns a consumer by the names of its store and
+    of itself, or an intake by store and `directory`, and has checked it.
     """
 
-    store = zope.interface.Attribute(
-        'The name of the `IFileStore` utility. Readonly.')
+    store = readonly('The name of the `IFileStore` utility.')
 
-    name = zope.interface.Attribute(
-        'The name of the consumer, which distinguishes it from others of the '
-        'same store; mostly empty. Readonly.')
+    name = readonly(
+        'What distinguishes a consumer from others of the same store, mostly '
+        'empty; that of an intake is.')
 
-    title = zope.interface.Attribute(
-        'The name of the store, followed by a slash and the name of the '
-        'consumer if it has one: a string. Readonly.')
+    directory = readonly('The folder of an intake; None for a consumer.')
 
-    workers = zope.interface.Attribute(
-        'How many processes run it, an int from 1, or None: that is up to '
-        'who runs them. Readonly.')
+    title = readonly(
+        'The store, and after a slash the name if a consumer has one; or the '
+        'store, " from ", and the folder of an intake. Two of one title are a '
+        'conflict in ZCML.')
+
+    workers = readonly(
+        'How many processes run it, an int from 1; None: up to who runs them. '
+        'An intake has 1: more of them would wait for each other.')
 
     def check():
         """See whether it can run here; make the store if it wants that.
 
         Raises `InvalidDeclaration` if a store or handler of that name is not
-        registered, if the options do not fit, and if a directory of the store
-        is missing or may not be read and written by this process.
+        registered, if the options do not fit, if a directory of the store, or
+        the folder of an intake, is missing or may not be read and written by
+        this process, and if that folder is a part of the store.
         """
 
-    def consumer():
-        """Return a new `IConsumer`.
+    def worker():
+        """Return a new object that does it, an `IConsumer` or `ICollector`.
 
-        Who declares a consumer is trusted: no permission of the store is
-        asked for. Raises `InvalidDeclaration` for what does not lie on the
-        disk.
+        Who declares it is trusted: no permission of the store is asked for.
+        Raises `InvalidDeclaration` for what does not lie on the disk.
+        """
+
+
+class IConsumerDeclaration(IDeclaration):
+    """A consumer as declared by ``filestore:consumer`` in ZCML."""
+
+    def consumer(**more):
+        """Return a new `IConsumer`, made with further arguments of that.
+
+        Otherwise the same as `worker`.
         """
 
 
 class IServer(zope.interface.Interface):
-    """Runs declared consumers in worker processes.
+    """Runs declared consumers and intakes in worker processes.
 
     A `gocept.filestore.server.server.Server` is made of a callable that reads
     the configuration and returns an `IDeployment`. The process itself never
@@ -966,49 +1180,75 @@ class IServer(zope.interface.Interface):
     shares nothing with the others, neither threads nor connections.
 
     A worker that dies is started again, after a second; if it dies again,
-    after twice as long, up to a minute; one that has lived for a minute
-    begins anew. Its file is taken over by the next claim, as ever, and the
-    death counts as an attempt. If the server itself is killed, its workers
-    end with the file they work on.
+    after twice as long, up to a minute; one that has lived for a minute begins
+    anew. Its file is taken over by the next claim, and this counts as an
+    attempt. If the server itself is killed, its workers end with their file.
+    One that is to be renewed ends after its file, and the next one starts at
+    once; that is an info, and no death.
 
-    The loggers are ``gocept.filestore.server.server`` and
-    ``gocept.filestore.server.worker``.
+    A service manager that has said so in the environment (NOTIFY_SOCKET) is
+    told by sd_notify(3) when all workers have been started, when it reloads
+    and when it stops. If it wants that (WATCHDOG_USEC), it is told three times
+    in that span that the loop of the server goes round, or that a child is
+    still reading the configuration. The environment of workers has neither.
+
+    With `IDeployment.metrics` one more process counts what the workers tell,
+    and answers by HTTP; nobody waits for it. What it has counted outlives the
+    exchange of workers, as long as the address stays the same, and not its own
+    death: the next one begins at 0. What is told while there is none is lost.
+
+        filestore_attempts_total
+                    by store, consumer and outcome: done, failed (tried again),
+                    given up (also by who takes it over after a death), given
+                    back. A death that is not the last attempt is none of them
+        filestore_attempt_seconds
+                    a histogram by store and consumer, from the claim until the
+                    file is settled
+
+    The titles of processes, which ps(1) shows, are "filestore serve: SITE",
+    "filestore: metrics at URL", "filestore: consumer NAME of STORE: FILE", or
+    "idle" in the place of the file, "filestore: intake STORE from FOLDER", and
+    "filestore: loading" of the child that reads the configuration; without a
+    name there is no "NAME of". The loggers are ``server``, ``worker`` and
+    ``progress`` of ``gocept.filestore.server``.
     """
 
     def run():
         """Run the workers until it is stopped, and wait for their end.
 
-        Called in the main thread. Raises `InvalidDeclaration`, before
-        anything is started.
+        In the main thread. Raises `InvalidDeclaration` before anything starts,
+        also if another process has the pid file, which is locked until the
+        end.
         """
 
     def stop(*args):
         """End, and let each worker finish the file that it works on.
 
-        May be called from a signal handler, and twice.
+        A child that still reads the configuration is killed. May be called
+        from a signal handler, and twice.
         """
 
     def reload(*args):
-        """Read the configuration anew.
+        """Read the configuration anew, with each setting of `IDeployment`.
 
-        If that is wrong, it is logged, and the workers go on as before.
-        Otherwise each of them finishes the file that it works on; when all
-        have ended, others are started with the new configuration.
-
-        May be called from a signal handler, and twice.
+        As long as that takes, the workers of before are looked after. If it is
+        wrong, that is logged, and they go on. Otherwise each of them finishes
+        its file, and one with the new configuration takes its place; others do
+        not wait for that. Called like `stop`; whoever calls it before all is
+        read lets the reading begin anew, and that is an info.
         """
 
 
 class IDeployment(zope.interface.Interface):
     """Tells a server what to run."""
 
-    workers = zope.interface.Attribute(
-        'The number of workers for consumers that do not say how many, an '
-        'int from 1. Readonly.')
+    workers = readonly(
+        'How many workers, where a consumer does not say it; an int from 1.')
 
-    pid_filename = zope.interface.Attribute(
-        'The path of a file for the process id of the server, or None. '
-        'Readonly.')
+    pid_filename = readonly('The path of a file for the process id, or None.')
+
+    metrics = readonly(
+        'Where to serve metrics, a pair of host and port; None: nowhere.')
 
     def load():
         """Set up the component architecture, with the declarations.
@@ -1017,30 +1257,29 @@ class IDeployment(zope.interface.Interface):
         """
 
     def start_logging():
-        """Let the log go where the configuration says. Called in the server.
+        """Let the server log where the configuration says. Called there.
+
+        If that can not be opened `OSError` is raised, and it logs as before.
         """
 
 
 class IFileStoreEvent(zope.interface.Interface):
     """Something has happened to a file of a store.
 
-    Events are sent through zope.event, in the process and thread that does
-    it, when it is done on the disk, and before the verb returns. Without
-    subscribers they cost next to nothing.
+    Events go through zope.event, in the process and thread that does it, when
+    it is done on the disk, before the verb returns. Unheard they are cheap.
 
     An error in a subscriber goes to whoever has called the verb, and undoes
     nothing: a file stays published, a claim settled. There is one exception:
     if it comes from `IClaimed` or `ITakenOver`, the claim is released first,
-    as nobody would get it. Of several subscribers the later ones are not
-    called then.
+    as nobody would get it. Later subscribers are not called then.
 
     An event is sent at most once: whoever dies at that moment has not sent
     it. Nothing is sent for what clients do that know nothing of us, like mv.
     """
 
-    filename = zope.interface.Attribute('The bare name. Readonly.')
-
-    store = zope.interface.Attribute('The path of the store. Readonly.')
+    filename = readonly('The bare name.')
+    store = readonly('The path of the store.')
 
 
 class IPublished(IFileStoreEvent):
@@ -1051,86 +1290,83 @@ class IPublished(IFileStoreEvent):
     """
 
 
-class IClaimed(IFileStoreEvent):
-    """A file was claimed from `new`."""
+class IAttempted(IFileStoreEvent):
+    """Something has happened to a file in an attempt of working on it."""
 
-    attempt = zope.interface.Attribute(
-        'The number of the attempt, an int from 1. Readonly.')
+    attempt = readonly('The number of the attempt, an int from 1.')
+
+
+class IClaimed(IAttempted):
+    """A file was claimed from `new`."""
 
 
 class ITakenOver(IClaimed):
     """A file was claimed in `work`: its process had died, or it was due."""
 
 
-class IFinished(IFileStoreEvent):
-    """The work with a file is done."""
-
-    attempt = zope.interface.Attribute(
-        'The number of the attempt that succeeded, an int from 1. Readonly.')
+class IFinished(IAttempted):
+    """The work with a file is done, the attempt has succeeded."""
 
 
-class IFailed(IFileStoreEvent):
-    """An attempt has failed. The file waits in `work`, if there is another.
-    """
+class IFailed(IAttempted):
+    """An attempt has failed. The file waits in `work` for the next, if any."""
 
-    attempt = zope.interface.Attribute(
-        'The number of the attempt that failed, an int from 1. Readonly.')
-
-    error = zope.interface.Attribute(
-        'What `IClaim.fail` got, an exception or a string. Readonly.')
+    error = readonly('What `IClaim.fail` got, an exception or a string.')
 
 
 class IGivenUp(IFailed):
     """The last attempt has failed, and the file lies in `failed`.
 
-    If the worker has died, it is sent by whoever has taken the file over; the
-    error is a string then.
+    If the worker has died, who takes it over sends it; `error` is a string.
     """
 
 
 class IFinding(zope.interface.Interface):
     """What a look at one thing of a store has shown."""
 
-    subject = zope.interface.Attribute(
-        'What was looked at: one word, like flock. Readonly.')
+    subject = readonly('What was looked at: one word, like flock.')
 
-    verdict = zope.interface.Attribute(
+    verdict = readonly(
         'One of three words. ok: it is as it should be. note: the store works '
         'with it, but somebody should know. problem: a promise does not hold, '
-        'or a file does not go its way. Readonly.')
+        'or a file does not go its way.')
 
-    sentence = zope.interface.Attribute(
+    sentence = readonly(
         'What was found: one line with store, space and file, whose names are '
-        'written as by repr(), so that a terminal can show it. Readonly.')
+        'written as by repr(), so that a terminal can show it.')
 
-    remedy = zope.interface.Attribute(
+    remedy = readonly(
         'What to do, None for ok: one line, a sentence or a command for a '
         'shell (bash(1), if a name has control characters). It removes no '
         'file that has no other name in the store, except for drafts and '
-        'attempts that were left behind. Readonly.')
+        'attempts that were left behind.')
 
 
-def implementer(*interfaces):
-    """Declare what a class implements, and let it show the words of that.
-
-    A contract is written once, here; `help` and editors look at the class.
-    """
+def implementer(interface):
+    """Declare what a class implements, and let it show the words of that."""
     def declare(class_):
-        for interface in interfaces:
-            describe(class_, interface)
-        return zope.interface.implementer(*interfaces)(class_)
+        return zope.interface.implementer(interface)(
+            described(interface)(class_))
 
     return declare
 
 
-def describe(class_, interface):
-    # Python 3.13 takes away what indents words, and -OO the words.
-    words = map(dedented, (class_.__doc__ or '', interface.__doc__))
-    class_.__doc__ = '\n\n'.join(filter(None, words))
-    for name, described in interface.namesAndDescriptions(all=True):
-        attribute = vars(class_).get(name)
-        if attribute is not None and not attribute.__doc__:
-            attribute.__doc__ = described.__doc__
+def described(interface):
+    """Let a class show the words of what it has the methods of.
+
+    A contract is written once, here; `help` and editors look at the class.
+    """
+    def describe(class_):
+        # Python 3.13 takes away what indents words, and -OO the words.
+        words = map(dedented, (class_.__doc__ or '', interface.__doc__))
+        class_.__doc__ = '\n\n'.join(filter(None, words))
+        for name, contract in interface.namesAndDescriptions(all=True):
+            attribute = vars(class_).get(name)
+            if attribute is not None and not attribute.__doc__:
+                attribute.__doc__ = contract.__doc__
+        return class_
+
+    return describe
 
 
 def dedented(words):
@@ -1167,9 +1403,8 @@ class Reject(Exception):
 class FileStoreError(Exception):
     """Something about one file, or one space, of one store.
 
-    `filename` is the bare name (or that of the space, or the path of what is
-    in the way, or None), `store` the path of the store and `reason` what is
-    wrong; the message is made from them.
+    `filename` is the bare name (or the space, or the path of what is in the
+    way, or None), `store` a path, `reason` what is wrong; the message has all.
     """
 
     number = None
@@ -1254,6 +1489,12 @@ class Settled(FileStoreError, ValueError):
     """The claim, the publication or the batch has come to its end before."""
 
 
+class ClaimLost(FileStoreError, OSError):
+    """The file of a claim is held no more, and others may work on it."""
+
+    number = errno.EBADF
+
+
 class ForeignClaim(FileStoreError, ValueError):
     """The claim is one of another store, or its file has left `work`."""
 
@@ -1265,14 +1506,17 @@ class OutsideTransaction(FileStoreError, RuntimeError):
 class NotSynced(OSError):
     """The disk has failed to keep what it was given: fsync(2) has failed.
 
-    It has the error of the disk. It is never tried again, because the kernel
-    might say yes the second time although something is lost; and it goes to
-    the caller at once, whatever else could be done.
+    It is never tried again, because the kernel might say yes the second time
+    although something is lost; and it goes to the caller at once.
     """
 
 
+# There is no point in going on with other files.
+WRONG_WITH_ALL = NotPrepared, NotSynced
+
+
 class InvalidDeclaration(ValueError):
-    """A consumer that ZCML declares can not run.
+    """A consumer or an intake that ZCML declares can not run.
 
     `place` is the file and the line that declare it, a string, or None;
     `reason` is what is wrong, in one line, and the message has both.

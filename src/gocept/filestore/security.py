@@ -16,11 +16,9 @@ def known(permission):
 
 def open_up(returned):
     """Let those use what a store returns who may use the store."""
-    for class_ in returned:
+    checkers = dict.fromkeys(returned, zope.security.checker.NoProxy)
+    checkers[CLAIMS] = zope.security.checker.NamesChecker(
+        ['__iter__', '__next__'])
+    for class_, checker in checkers.items():
         if zope.security.checker.getCheckerForInstancesOf(class_) is None:
-            zope.security.checker.defineChecker(
-                class_, zope.security.checker.NoProxy)
-    if zope.security.checker.getCheckerForInstancesOf(CLAIMS) is None:
-        zope.security.checker.defineChecker(
-            CLAIMS, zope.security.checker.NamesChecker(
-                ['__iter__', '__next__']))
+            zope.security.checker.defineChecker(class_, checker)

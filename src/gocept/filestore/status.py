@@ -1,37 +1,47 @@
 """What lies where in a store, and how long."""
+import bisect
+import collections
+import contextlib
+import fcntl
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
+import gocept.filestore.disk.name
+import stat
 
 
-# One that goes on while we look is met again, and counts where it was met
-# last.
+# One that goes on while we look is met again, and counts where that was.
 SPACES = gocept.filestore.disk.layout.COUNTED
+# In which files lie, and nothing that is written down about them.
+PLACES = tuple(name for name in SPACES if name != 'attempts')
 LOOKS = 5  # at most; there may always be somebody new
+LONGEST = 1000  # characters of how a process calls itself
+# Of a hundred thousand a stat_result each would take 40 MB.
+Found = collections.namedtuple('Found', 'space filename arrival size inode')
 
 
 def status(attempts, intents):
-    """Return what lies where in a store."""
     layout = attempts.layout
     found = find(layout)
     moment = layout.clock()
-    in_work = sorted((status.st_ctime, filename, inode) for
-                     inode, (space, filename, status) in found.items()
-                     if space == 'work')
-    claims, due = divide(layout.get('work'), attempts, in_work)
+    in_work = sorted((file.arrival, file.filename, file.inode)
+                     for file in found.values() if file.space == 'work')
+    work = layout.get('work')
+    claims, waiting = divide(work, attempts, in_work)
     return {
         'store': layout.path,
         'spaces': {space: totals(space, found.values(), moment)
                    for space in SPACES},
-        'claims': [{'filename': filename, 'age': age(arrival, moment),
-                    'attempt': attempt, 'alive': alive}
-                   for arrival, filename, attempt, alive in claims],
-        'waiting': {'files': len(due),
-                    'next': max(0, min(due) - moment) if due else None},
+        'claims': list(claimed(work, claims, moment)),
+        'waiting': {
+            'files': len(waiting),
+            'next': max(0, min(due for _, due in waiting) - moment)
+            if waiting else None,
+            'ages': ages((arrival for arrival, _ in waiting), moment)},
         'intents': intents.described()}
 
 
 def find(layout):
-    """Return space, name and status of each file, by its inode.
+    """Return each file that is there, as `Found`, by its inode.
 
     One that goes round, ahead of us, is not met: so we look again, as long as
     anything moves.
@@ -48,51 +58,127 @@ def look(space, found):
     """Find files in a space; tell whether that has changed anything."""
     has_changed = False
     for entry in space.entries() if space else ():
-        if found.get(entry.inode(), ())[:2] == (space.name, entry.name):
+        key, place = entry.inode(), (space.name, entry.name)
+        if found.get(key, ())[:2] == place or (key, *place) in found:
             continue
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
             continue  # it has gone on, and is met there
-        found[entry.inode()] = space.name, entry.name, status
+        if status.st_nlink > 1 and space.is_local:
+            key = key, *place  # linked by somebody; our moves leave one name
+        found[key] = Found(
+            *place, status.st_ctime, status.st_size, status.st_ino)
         has_changed = True
     return has_changed
 
 
 def totals(space, found, moment):
-    """Return the numbers of one space."""
-    here = [status for name, filename, status in found if name == space]
+    here = [file for file in found if file.space == space]
     return {
         'files': len(here),
-        'bytes': sum(status.st_size for status in here),
-        'oldest': age(min(status.st_ctime for status in here), moment)
-        if here else None}
+        'bytes': sum(file.size for file in here),
+        'oldest': age(min(file.arrival for file in here), moment)
+        if here else None,
+        'ages': ages((file.arrival for file in here), moment)}
 
 
 def age(time, moment):
     return max(0, moment - time)
 
 
+def ages(times, moment):
+    """Return how many there are of each age."""
+    bounds = gocept.filestore.disk.layout.AGES
+    counts = [0] * (len(bounds) + 1)
+    for time in times:
+        counts[bisect.bisect(bounds, moment - time)] += 1
+    return counts
+
+
 def divide(work, attempts, files):
     """Divide the files of `work` in those at work and those that wait."""
-    claims, due = [], []
+    claims, waiting = [], []
     for arrival, filename, inode in files:
         history = attempts.history(filename, inode)
         if history.is_waiting:
-            due.append(history.due)
+            waiting.append((arrival, history.due))
             continue
         alive = is_alive(work, filename, inode)
         if alive is not None:
-            claims.append((arrival, filename, history.attempts + 1, alive))
-    return claims, due
+            claims.append(
+                (arrival, filename, inode, history.attempts + 1, alive))
+    return claims, waiting
 
 
 def is_alive(work, filename, inode):
     """Tell whether a process holds a file; None if it has gone."""
-    held = gocept.filestore.disk.lock.hold(work, filename)
-    if held:
-        held.release()
-    status = work.stat(filename)
-    if status is None or status.st_ino != inode:
-        return None
-    return held is None
+    with (contextlib.suppress(FileNotFoundError),
+          open(work.open(filename), 'rb', 0) as file):
+        # Whoever may read it may ask so, on NFS as well.
+        is_free = gocept.filestore.disk.lock.lock(
+            file.fileno(), fcntl.LOCK_SH)
+        status = work.stat(filename)  # it may have gone before we asked
+        if status and status.st_ino == inode:
+            return not is_free
+
+
+def claimed(work, claims, moment,
+            holders=gocept.filestore.disk.lock.holders):
+    """Yield a dictionary for each claim, with who has it."""
+    has_locks = any(alive for *_, alive in claims)
+    processes = holders(work) if has_locks else {}
+    for arrival, filename, inode, attempt, alive in claims:
+        process = processes.get(inode) if alive else None
+        if alive and not process and not is_alive(work, filename, inode):
+            continue  # it was settled before we asked who has it
+        yield {
+            'filename': filename, 'age': age(arrival, moment),
+            'attempt': attempt, 'alive': alive, 'process': process,
+            'host': process and gocept.filestore.disk.name.HOST,
+            'consumer': process and title(process)}
+
+
+def title(process):
+    """Return how a process calls itself, or None if it does not tell."""
+    with (contextlib.suppress(OSError),
+          open('/proc/%s/cmdline' % process, errors='surrogateescape',
+               encoding='utf-8') as file):
+        words = file.read(LONGEST).strip('\0')
+        return words.replace('\0', ' ').strip() or None
+
+
+def history(attempts, filename):
+    """Return a dictionary for each file of a name."""
+    found = {}
+    for name in PLACES * 2:  # one may go back meanwhile, as for `find`
+        space = attempts.layout.get(name)
+        if space:
+            space.check(filename)
+            status = space.stat(filename)
+            if status:
+                found[status.st_ino] = space, status
+    return [place(attempts, space, filename, status)
+            for space, status in found.values()]
+
+
+def place(attempts, space, filename, status):
+    """Return where a file lies, and what has happened to it."""
+    moment, inode = attempts.layout.clock(), status.st_ino
+    _, history = attempts.found(filename, inode)
+    due, alive, events = None, None, history.told()
+    if space.name == 'work' and history.is_waiting:
+        due = max(0, history.due - moment)
+    elif space.name == 'work':
+        alive = is_alive(space, filename, inode)
+    elif space.name != 'failed' and history.is_of_older(status):
+        events = ()
+    return {
+        'space': space.name,
+        'bytes': status.st_size,
+        'mode': stat.S_IMODE(status.st_mode),
+        'age': age(status.st_ctime, moment),
+        'due': due,
+        'alive': alive,
+        'metadata': history.metadata(status),
+        'events': list(events)}

@@ -2,7 +2,6 @@
 import contextlib
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
-import gocept.filestore.queue.waiting
 import gocept.filestore.security
 import gocept.filestore.server.declaration
 import os
@@ -17,6 +16,8 @@ import zope.schema.interfaces
 
 
 LAST = 9999  # among the actions of ZCML
+POLICY_WORDS = gocept.filestore.server.declaration.RETRY.keys()
+POLICY = zope.schema.Object(gocept.filestore.interfaces.IRetryPolicy)
 
 
 class Mode(zope.schema.Int):
@@ -51,9 +52,7 @@ class IStoreDirective(zope.interface.Interface):
     """Register a file store as an `IFileStore` utility."""
 
     name = zope.schema.TextLine(
-        title='The name of the utility',
-        required=False,
-        default='')
+        title='The name of the utility', required=False, default='')
 
     path = Path(
         title='The directory of the store',
@@ -62,15 +61,13 @@ class IStoreDirective(zope.interface.Interface):
 
     durable = zope.configuration.fields.Bool(
         title='Whether published files survive a power cut',
-        required=False,
-        default=True)
+        required=False, default=True)
 
     prepare = zope.configuration.fields.Bool(
         title='Whether the directories are made when the store is first used',
         description='Say no if the directory is a mount point, so that '
                     'nothing is written below it while it is not mounted.',
-        required=False,
-        default=True)
+        required=False, default=True)
 
     file_mode = Mode(
         title='The exact mode of files, in octal',
@@ -86,22 +83,18 @@ class IStoreDirective(zope.interface.Interface):
         title='The policy for files that have failed',
         description='The dotted name of an object that provides IRetryPolicy. '
                     'Without it there are five attempts.',
-        value_type=zope.schema.Object(
-            gocept.filestore.interfaces.IRetryPolicy),
-        required=False)
+        value_type=POLICY, required=False)
 
     quiet = zope.schema.Float(
         title='Seconds that a file in "new" must not have changed',
         description='For plain files that others write there.',
-        min=0.0,
-        required=False)
+        min=0.0, required=False)
 
     in_doubt = zope.schema.Choice(
         title='What becomes of a transaction in doubt: "commit" or "abort"',
         description='Whose process has died between vote and commit. Without '
                     'it somebody decides, with "filestore settle".',
-        values=('commit', 'abort'),
-        required=False)
+        values=('commit', 'abort'), required=False)
 
     permission = zope.component.zcml.Permission(
         title='The permission that untrusted code needs for the store',
@@ -123,19 +116,33 @@ def store(_context, path, name='', durable=True, prepare=True,
         component=gocept.filestore.filestore.FileStore(
             path, durable, file_mode, directory_mode, prepare, retry_policy,
             quiet, in_doubt),
-        permission=permission,
-        name=name)
+        permission=permission, name=name)
 
 
-class IConsumerDirective(zope.interface.Interface):
+class ITaking(zope.interface.Interface):
+    """Which files are taken, and how often somebody looks for them."""
+
+    include = zope.configuration.fields.Tokens(
+        title='Patterns for the names of the files that it takes',
+        value_type=zope.schema.TextLine(), required=False, default=['*'])
+
+    exclude = zope.configuration.fields.Tokens(
+        title='Patterns for names that it leaves',
+        value_type=zope.schema.TextLine(), required=False, default=[])
+
+    poll = zope.schema.Float(
+        title='Seconds between two looks if no notification comes',
+        required=False, default=float(gocept.filestore.interfaces.POLL))
+
+
+class IConsumerDirective(ITaking):
     """Declare a consumer, for ``filestore serve`` or `declaration.work`."""
 
     store = zope.schema.TextLine(title='The name of the store')
 
     name = zope.schema.TextLine(
         title='A name, if the store has several consumers',
-        required=False,
-        default='')
+        required=False, default='')
 
     handler = zope.configuration.fields.GlobalObject(
         title='What works on the files',
@@ -147,95 +154,122 @@ class IConsumerDirective(zope.interface.Interface):
         required=False)
 
     workers = zope.schema.Int(
-        title='How many processes run it',
-        min=1,
+        title='How many processes run it', min=1, required=False)
+
+    renew_after = zope.schema.Int(
+        title='After how many files a new process takes its place',
+        min=1, required=False)
+
+    renew_above = zope.schema.Int(
+        title='Above how many megabytes of memory, after a file', min=1,
         required=False)
-
-    include = zope.configuration.fields.Tokens(
-        title='Patterns for the names of the files that it takes',
-        value_type=zope.schema.TextLine(),
-        required=False,
-        default=['*'])
-
-    exclude = zope.configuration.fields.Tokens(
-        title='Patterns for names that it leaves',
-        value_type=zope.schema.TextLine(),
-        required=False,
-        default=[])
 
     order = zope.schema.Choice(
         title='Which file comes next: by "age", "name" or "directory"',
-        values=gocept.filestore.queue.waiting.ORDERS,
-        required=False,
-        default='age')
+        values=gocept.filestore.interfaces.ORDERS,
+        required=False, default='age')
 
     retry_policy = zope.configuration.fields.GlobalObject(
         title='The policy for files that have failed',
         description='Without it that of the store counts.',
-        value_type=zope.schema.Object(
-            gocept.filestore.interfaces.IRetryPolicy),
+        value_type=POLICY, required=False)
+
+    attempts = zope.schema.Int(
+        title='Instead of a policy: how often a file is tried',
+        min=1, required=False)
+
+    delay = zope.schema.Float(
+        title='Seconds until the second attempt', min=0.0, required=False)
+
+    max_delay = zope.schema.Float(
+        title='Seconds between two attempts, at most', min=0.0,
         required=False)
+
+    quiet = zope.schema.Float(
+        title='Seconds that a file in "new" must not have changed',
+        description='Without it what the store says counts.',
+        min=0.0, required=False)
 
     keep = zope.configuration.fields.Bool(
         title='Whether done files are kept in "cur"',
-        required=False,
-        default=True)
+        required=False, default=True)
 
     transactional = zope.configuration.fields.Bool(
         title='Whether the handler and its file are one transaction',
         description='Of transaction.manager, which ZODB joins by itself.',
-        required=False,
-        default=False)
+        required=False, default=False)
 
     rate = zope.schema.Float(
-        title='Files per second, at most, in each process',
-        required=False)
+        title='Files per second, at most, in each process', required=False)
 
     timeout = zope.schema.Float(title='Seconds for one file', required=False)
-
-    poll = zope.schema.Float(
-        title='Seconds between two looks if no notification comes',
-        required=False,
-        default=float(gocept.filestore.interfaces.POLL))
 
 
 def consumer(_context, store, name='', handler=None, utility=None, **options):
     if (handler is None) == (utility is None):
         raise zope.configuration.exceptions.ConfigurationError(
             'a consumer has either a handler or a utility')
-    if isinstance(handler, type) or (
-            handler is not None and not callable(handler)):
+    if options.get('retry_policy') and not POLICY_WORDS.isdisjoint(options):
+        raise zope.configuration.exceptions.ConfigurationError(
+            'a consumer has either a retry_policy, or attempts and delays')
+    if isinstance(handler, type) or not (handler is None or callable(handler)):
         raise zope.configuration.exceptions.ConfigurationError(
             'a handler is a function or another callable object, not %r'
             % (handler,))
     declaration = gocept.filestore.server.declaration.Declaration(
         store, name, handler, utility, place=repr(_context.info), **options)
+    declare(_context, declaration)
+
+
+def declare(_context, declaration):
     _context.action(
-        discriminator=('filestore:consumer', store, name),
+        discriminator=('filestore', declaration.title),
         callable=zope.component.zcml.handler,
         args=('registerUtility', declaration,
               gocept.filestore.interfaces.IDeclaration, declaration.title,
               _context.info))
 
 
-class IProductConfigDirective(zope.interface.Interface):
-    """Register the stores that Zope's own configuration names.
+class IIntakeDirective(ITaking):
+    """Declare an intake, for ``filestore serve`` or `declaration.work`."""
 
-    ``configure.zcml`` has it.
-    """
+    store = zope.schema.TextLine(title='The name of the store')
+
+    directory = Path(
+        title='The folder that others drop files into',
+        description='~ and $VARIABLES are expanded; a relative path starts at '
+                    'the package of this configuration file.')
+
+    quiet = zope.schema.Float(
+        title='Seconds that a file must not have changed',
+        description='Without it, and without a marker, there are five.',
+        min=0.0, required=False)
+
+    marker = zope.schema.TextLine(
+        title='Instead of it, the suffix of a second file, like ".done"',
+        description='A file is taken when its marker is there.',
+        required=False)
+
+
+def intake(_context, store, directory, **options):
+    if {'quiet', 'marker'} <= set(options):
+        raise zope.configuration.exceptions.ConfigurationError(
+            'an intake has either a marker or a quiet period')
+    declare(_context, gocept.filestore.server.declaration.Intake(
+        store, directory, place='%r: intake' % _context.info, **options))
+
+
+class IProductConfigDirective(zope.interface.Interface):
+    """Register the stores of Zope's configuration, in ``configure.zcml``."""
 
 
 def product_config(_context):
-    # After all the stores of ZCML: who deploys an application has the last
-    # word.
+    # After the stores of ZCML: who deploys an application has the last word.
     _context.action(None, register, order=LAST)
 
 
 def default():
-    """Return the store that is there without being configured.
-
-    It makes its directories when it is first used.
-    """
+    """Return the store of who configures none; it prepares itself."""
     path = os.environ.get('GOCEPT_FILESTORE') or os.path.join(
         'var', 'filestore')
     return gocept.filestore.filestore.FileStore(
@@ -255,7 +289,6 @@ def register():
 
 
 def configured():
-    """Return the names and the directories."""
     # Who runs in a Zope instance has imported it, and nobody else has to.
     if 'App.config' not in sys.modules:
         return {}

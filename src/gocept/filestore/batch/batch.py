@@ -9,11 +9,17 @@ import gocept.filestore.disk.layout
 import gocept.filestore.disk.name
 import gocept.filestore.disk.process
 import gocept.filestore.interfaces
+import gocept.filestore.publish
+import gocept.filestore.retry.metadata
+import os
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IBatch)
-class Batch:
+MOST = 250  # files that are held at once
+
+
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IBatch)
+class Batch(gocept.filestore.publish.Writable,
+            gocept.filestore.disk.process.Ours):
     """What is to happen together, and the files that it is about."""
 
     def __init__(self, attempts, intents, two_phase=False):
@@ -23,57 +29,72 @@ class Batch:
         self._two_phase = two_phase
         self._parts = {}  # in their order
         self._intent = None
+        self._chunks = []  # intents that hold what was let go
+        self._let_go = []
         self._has_voted = False
         self._is_over = False
-        self._process = gocept.filestore.disk.process.number
+        self._process = os.getpid()
 
     def __enter__(self):
         self._check()
         return self
 
     def __exit__(self, kind, error, traceback):
-        if not self._is_ours():
-            return  # a forked child; this is for its parent to do
         try:
-            if kind is None:
-                self.vote()
-                self.commit()
+            # In a forked child, it is for its parent to do.
+            if kind is None and self._process == os.getpid():
+                self._happen()
         finally:
             self.abort()
 
+    def _happen(self):
+        parts = list(self._parts.values())
+        if len(parts) == 1 and parts[0].draft and not self._two_phase:
+            self._check()
+            parts[0].publish_alone(self._intents.reserved())
+            self._is_over = True
+        else:
+            self.vote()
+            self.commit()
+
     def publish(self, filename=None, mode='w', replace=False, encoding=None,
-                errors=None, newline=None):
+                errors=None, newline=None, metadata=None):
         self._check()
         text = gocept.filestore.disk.draft.text_options(
             mode, encoding, errors, newline)
         if filename is not None:
-            filename = self._checked(filename)
-        return gocept.filestore.batch.publishing.Publishing(
-            self._check, self._add, self._layout, filename,
-            mode, bool(replace), text)
+            filename = gocept.filestore.disk.name.check(
+                filename, self._layout.path)
+        part = gocept.filestore.batch.publishing.Publishing(
+            self._layout, filename, mode, bool(replace), text)
+        part.begin, part.join = self._check, self._add
+        if metadata:
+            part.announcement = gocept.filestore.retry.metadata.Announcement(
+                self._attempts, metadata)
+        return part
 
     def finish(self, claim, keep=True):
         self._check()
         self._add(gocept.filestore.batch.finishing.Finishing(
-            self._layout, claim, bool(keep)))
+            self._layout, self._attempts, claim, bool(keep)))
+        if len(self._parts) % MOST == 0:
+            self._hold_less([part for part in self._parts.values()
+                             if part.is_held()])
 
     def remove(self, filename, space):
         self._check()
         self._layout.check(space, gocept.filestore.disk.layout.FROM_BATCH)
         self._add(gocept.filestore.batch.removing.Removing(
             self._layout, self._attempts,
-            self._checked(gocept.filestore.disk.name.bare(filename)), space))
-
-    def _checked(self, filename):
-        return gocept.filestore.disk.name.check(filename, self._layout.path)
+            gocept.filestore.disk.name.check(
+                gocept.filestore.disk.name.bare(filename), self._layout.path),
+            space))
 
     def _add(self, part):
         """Let a part happen with the others, unless it is one of them."""
         self._check(part.filename)
-        key = part.key
-        if key in self._parts:
+        if self._parts.setdefault(part.key, part) is not part:
             raise part.twice()
-        self._parts[key] = part
 
     def savepoint(self):
         self._check()
@@ -93,65 +114,92 @@ class Batch:
         parts = self._parts.values()
         if not parts:
             return
-        for part in parts:
-            part.prepare()
-        if self._layout.durable:
-            gocept.filestore.batch.publishing.sync(
-                self._layout['tmp'],
-                [part.draft for part in parts if part.draft])
+        drafts = [part for part in parts if part.draft]
+        self._take()
+        if drafts and self._layout.durable:
+            tmp = self._layout['tmp']
+            for part in drafts:
+                tmp.sync_file(part.draft)
+            tmp.sync()
+        for part in drafts:
+            part.announce()  # an intent may be committed by others
         self._intent = self._intents.write(
             [part.deed for part in parts], self._two_phase)
-        taken = self._intents.published(but=self._intent)
-        for part in parts:
-            part.check(taken)
+        while self._chunks:
+            self._chunks.pop().remove()
+        reserved = drafts and self._intents.reserved(but=self._intent)
+        places = drafts and self._layout.recent('tmp', 'new')
+        for part in drafts:
+            part.check(places, reserved)
         self._has_voted = True
+
+    def _take(self):
+        """Take what others may hold."""
+        held = []
+        for part in self._parts.values():
+            if part.draft:
+                continue
+            part.take()
+            if isinstance(part, gocept.filestore.batch.removing.Removing):
+                held.append(part)
+            if len(held) == MOST:
+                self._hold_less(held)
+                held = []
+
+    def _hold_less(self, held):
+        """Let an intent of their own hold files, whose descriptors can go.
+
+        Nobody takes from `work` what an intent is about. It goes itself when
+        that of the batch is written.
+        """
+        self._chunks.append(self._intents.write(
+            [part.deed for part in held], two_phase=False))
+        for part in held:
+            self._let_go.append(part)
+            part.let_go()
 
     def commit(self):
         self._check_ours()
         if self._is_over or self._parts and not self._has_voted:
             raise self._settled('only what was voted on can be committed')
-        if self._parts:
-            self._carry_out(self._intent)
-        self._is_over = True
-
-    def _carry_out(self, intent):
         try:
-            intent.mark()
-            gocept.filestore.batch.settlement.carry_out(intent, self._attempts)
+            if self._parts:
+                self._intent.mark()
+                if not gocept.filestore.batch.settlement.carry_out(
+                        self._intent, self._attempts):
+                    self._intent.release()
         except BaseException:
-            if intent.is_committed:
+            if self._intent.is_committed:
                 self._leave_to_others()
             raise
-        intent.release()
+        self._is_over = True
 
     def _leave_to_others(self):
         """Hold nothing any more: it is decided, and others go on."""
         self._is_over = True
         for part in self._parts.values():
-            part.let_go()
+            if not part.draft:
+                part.let_go()
         self._intent.release()
 
     def abort(self):
-        if self._is_over or not self._is_ours():
+        if self._is_over or self._process != os.getpid():
             return
         self._is_over = True
-        try:
-            if self._intent:
-                self._intent.remove()
-        finally:
-            self._undo()
-
-    def _is_ours(self):
-        return self._process == gocept.filestore.disk.process.number
+        with contextlib.ExitStack() as last_first:
+            last_first.callback(self._undo)
+            for intent in filter(None, [*self._chunks, self._intent]):
+                last_first.callback(intent.remove)
+            for part in self._let_go:
+                last_first.callback(part.undo)
 
     def _check(self, filename=None):
-        if self._is_over or self._intent or (
-                self._process != gocept.filestore.disk.process.number):
+        if self._is_over or self._intent or self._process != os.getpid():
             self._check_ours()
             raise self._settled('this batch has come to its end', filename)
 
     def _check_ours(self):
-        if not self._is_ours():
+        if self._process != os.getpid():
             raise self._settled('this batch belongs to another process')
 
     def _settled(self, reason, filename=None):

@@ -1,6 +1,6 @@
 """Claims that are finished with a batch: files that leave `work`."""
+import gocept.filestore.batch.deed
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.move
 import gocept.filestore.disk.space
 import gocept.filestore.event
 import gocept.filestore.interfaces
@@ -13,34 +13,41 @@ class Finishing:
 
     draft = None
 
-    def __init__(self, layout, claim, keep):
+    def __init__(self, layout, attempts, claim, keep):
         if not isinstance(claim, gocept.filestore.queue.claim.Claim):
             raise TypeError('a claim of a store can be finished here, not %r'
                             % (claim,))
         self._layout = layout
+        self._attempts = attempts
         self._claim = claim
         self.filename = claim.filename
         with gocept.filestore.disk.space.Naming(claim.path):
             status = os.fstat(claim.fileno())
         if not self._is_there(status):
-            raise gocept.filestore.interfaces.ForeignClaim(
-                self.filename, layout.path, 'it was not claimed from here')
+            raise self._missing()
         self._status = status
-        self.deed = Finish(self.filename, status.st_ino, status.st_mtime_ns,
-                           claim.attempt, keep)
+        self.key = 'finish', status.st_ino
+        self.deed = Finish(
+            filename=self.filename, inode=status.st_ino,
+            changed=status.st_mtime_ns, attempt=claim.attempt, keep=keep)
         self.deed.claim = claim
 
-    @property
-    def key(self):
-        return 'finish', self.deed.inode
+    def _missing(self):
+        work = self._layout.get('work')
+        if work and os.path.samefile(
+                work.directory, os.path.dirname(self._claim.path)):
+            return work.no_such_file(self.filename)
+        return gocept.filestore.interfaces.ForeignClaim(
+            self.filename, self._layout.path, 'it was not claimed from here')
 
     def twice(self):
         return gocept.filestore.interfaces.Settled(
             self.filename, self._layout.path,
             'this claim is finished twice in this batch')
 
-    def prepare(self):
-        self._claim.fileno()  # raises an error if it was settled
+    def take(self):
+        if self.deed.claim:
+            self._claim.check(is_to_end=True)
         if self.deed.keep:
             self._layout['cur']
         if not self._is_there(self._status):
@@ -48,20 +55,24 @@ class Finishing:
 
     def _is_there(self, status):
         work = self._layout.get('work')
-        return work and gocept.filestore.disk.move.is_at(
-            work.descriptor, self.filename, status)
+        return work and work.is_at(self.filename, status)
 
-    def check(self, taken):
-        """It is ours, so there is nobody whom we could be in the way of."""
+    def is_held(self):
+        """Tell whether it is; raise `Settled` for what was settled."""
+        return self.deed.claim and self._claim.fileno()
 
     def undo(self):
-        """It is still up to who has claimed it."""
+        """It is still up to who has claimed it, or waits again."""
+        if not self.deed.claim:
+            self.deed.claim = self._claim
+            self.deed.give_back(self._attempts, self._layout.get('work'))
 
     def let_go(self):
         self._claim.drop()
+        self.deed.claim = None
 
 
-class Finish:
+class Finish(gocept.filestore.batch.deed.Deed):
     """What is written down of it: a file leaves `work`."""
 
     kind = 'finish'
@@ -69,54 +80,46 @@ class Finish:
              'keep': bool}
     claim = None  # of the process that has it, if this is that one
 
-    def __init__(self, filename, inode, changed, attempt, keep):
-        self.filename = filename
-        self.inode = inode
-        self.changed = changed
-        self.attempt = attempt
-        self.keep = keep
-
     @property
     def spaces(self):
         return ('cur', 'work') if self.keep else ('work',)
 
-    def reserve(self, concerns):
-        concerns.claims.add((self.filename, self.inode))
+    @property
+    def reserved(self):
+        return {('claim', self.filename, self.inode): self.filename}
 
     def is_possible(self, layout):
-        status = status_in(layout.get('work'), self.filename)
-        return is_same(status, self) or not (self.keep or status)
+        status = self.status_in(layout.get('work'))
+        return self.is_of(status) or not (self.keep or status)
 
     def carry_out(self, layout, attempts, is_first=False):
         work = layout.get('work')
         if self.claim is not None:
             return self._finish_ours(work, attempts)
-        if not is_same(status_in(work, self.filename), self):
+        if not self.is_of(self.status_in(work)):
             return self._has_gone(layout, is_first)
         held = gocept.filestore.disk.lock.hold(work, self.filename)
         if held is None:
             return False  # somebody asks whose it is, for a moment
-        self._finish_for_another(work, attempts, held)
-        return True
-
-    def _finish_ours(self, work, attempts):
-        self.claim.fileno()  # raises an error if it was settled
-        status = status_in(work, self.filename)
-        if status and status.st_ino == self.inode:
-            self.claim.done(self.keep)
-            return True
-        # What has this name now is none of our business.
-        attempts.forget(self.filename, self.inode)
-        self.claim.drop()
-        return self._has_gone(attempts.layout, is_first=True)
-
-    def _finish_for_another(self, work, attempts, held):
         claim = gocept.filestore.queue.claim.Claim(
-            attempts, work, self.filename, held, has_events=True)
+            attempts, work, self.filename, held.give()).go_on()
         try:
             claim.done(self.keep)
         finally:
             claim.drop()
+        return True
+
+    def _finish_ours(self, work, attempts):
+        self.claim.check()
+        status = self.status_in(work)
+        if status and status.st_ino == self.inode:
+            self.claim.done(self.keep)
+            return True
+        self.claim.check(is_to_end=True)
+        # What has this name now is none of our business.
+        attempts.settle(self.filename, self.inode)
+        self.claim.drop()
+        return self._has_gone(attempts.layout, is_first=True)
 
     def _has_gone(self, layout, is_first):
         """Most likely it was finished by who has died, if there was one."""
@@ -125,25 +128,7 @@ class Finish:
                 self.filename, layout.path, 'it has gone from work')
         return True
 
-    def give_up(self, layout):
-        """Whoever claims next takes it over."""
-
     def tell(self, store):
         gocept.filestore.event.notify(
             gocept.filestore.event.Finished, self.filename, store,
             self.attempt)
-
-
-def status_in(space, filename):
-    """Return the status of a file that nobody but us moves, or None."""
-    return space and space.fresh_stat(filename)
-
-
-def is_same(status, deed):
-    """Tell whether this is the file of a deed.
-
-    The inode of one that has gone may be that of another one, whose content
-    was written at another time. No move changes the mtime.
-    """
-    return status is not None and (status.st_ino, status.st_mtime_ns) == (
-        deed.inode, deed.changed)

@@ -1,14 +1,13 @@
 """What batches are about to do, written down for all who look."""
-import collections
 import contextlib
 import gocept.filestore.batch.finishing
 import gocept.filestore.batch.publishing
 import gocept.filestore.batch.removing
-import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.move
 import gocept.filestore.disk.name
 import gocept.filestore.disk.probe
+import gocept.filestore.disk.process
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import json
@@ -16,18 +15,12 @@ import math
 import os
 
 
-# What others have to know of an intent: the names that it is about to
-# publish, its drafts, and names and inodes of the files that it has claimed.
-Concerns = collections.namedtuple('Concerns', 'names drafts claims')
 KINDS = {deed.kind: deed
          for deed in (gocept.filestore.batch.publishing.Publish,
                       gocept.filestore.batch.finishing.Finish,
                       gocept.filestore.batch.removing.Remove)}
 # In this order: an intent moves from the first to the second.
-SPACES = (gocept.filestore.disk.layout.UNDECIDED,
-          gocept.filestore.disk.layout.DECIDED)
-# Nothing in it can be a part of itself.
-ENCODE = json.JSONEncoder(check_circular=False).encode
+SPACES = 'voted', 'committed'
 
 
 class Intents:
@@ -40,31 +33,31 @@ class Intents:
 
     def __init__(self, layout):
         self._layout = layout
-        self._known = {}  # an intent never changes
+        self._known = {}  # what it reserves; an intent never changes
 
     def write(self, deeds, two_phase):
         """Write down what is to be done, and return it as an `Intent`."""
-        time = self._layout.clock()
-        text = written(time, two_phase, deeds)
+        content = self._layout.clock(), two_phase, deeds
         try:
-            spaces, filename, held = self._publish(text)
+            return self._publish(*content)
         except FileNotFoundError:
             self._layout['tmp']
             for name in SPACES:
                 self._layout.made(name)
-            spaces, filename, held = self._publish(text)
-        return Intent(
-            self._layout, spaces, filename, held, time, two_phase, deeds)
+            return self._publish(*content)
 
-    def _publish(self, text):
-        """Return a new intent: where, its name, and its lock, held at once.
-        """
-        recent = self._layout.recent
-        tmp, voted, committed = (
-            recent('tmp'), recent('voted'), recent('committed'))
+    def _publish(self, *content):
+        """Return a new intent, locked before others can see it."""
+        tmp, voted, committed = self._layout.recent('tmp', *SPACES)
         filename, held = gocept.filestore.disk.name.unique(), None
         try:
-            held = locked(tmp, filename, text, self._layout.file_mode)
+            descriptor = tmp.create(
+                filename, os.O_WRONLY, self._layout.file_mode)
+            held = gocept.filestore.disk.lock.Held(
+                descriptor, os.fstat(descriptor))
+            self._layout.share(held.descriptor)
+            fill(tmp, held.descriptor, written(
+                self._layout.place(), *content).encode())
             # Nobody else has its name, so that none can be replaced.
             gocept.filestore.disk.probe.rename(tmp, filename, voted)
             voted.sync()
@@ -73,7 +66,8 @@ class Intents:
             gocept.filestore.disk.space.tell_path(
                 error, voted.path_of(filename))
             raise
-        return (voted, committed), filename, held
+        return Intent(
+            self._layout, (voted, committed), filename, held, *content)
 
     def left(self, refused):
         """Yield the intents that no live process has, locked, oldest first.
@@ -90,21 +84,24 @@ class Intents:
                 with intent:
                     yield intent
 
-    def published(self, but):
-        """Return the names that others than an intent are about to publish.
-        """
-        return {name for concerns in self._concerns(but.spaces, but.filename)
-                for name in concerns.names}
+    def reserved(self, but=None):
+        """Return what others than an intent keep for themselves."""
+        return set().union(*(
+            self._reserved(but.spaces, but.filename) if but
+            else self._reserved(self._spaces())))
 
-    def has_draft(self, draft):
-        """Tell whether a draft is about to be published."""
-        return any(draft in concerns.drafts
-                   for concerns in self._concerns(self._spaces()))
+    def has_draft(self, draft, but=None):
+        """Tell whether a draft is about to be published.
+
+        If it is so under one certain name, that does not count.
+        """
+        return any(reserved.get(('draft', draft), but) != but
+                   for reserved in self._reserved(self._spaces()))
 
     def has_claim(self, filename, inode):
         """Tell whether a file in `work` is about to leave it."""
-        return any((filename, inode) in concerns.claims
-                   for concerns in self._concerns(self._spaces()))
+        return any(('claim', filename, inode) in reserved
+                   for reserved in self._reserved(self._spaces()))
 
     def described(self):
         """Return a dictionary for each intent that was left behind."""
@@ -115,8 +112,8 @@ class Intents:
     def _spaces(self):
         return tuple(map(self._layout.get, SPACES))
 
-    def _concerns(self, spaces, but=None):
-        """Return the concerns of all intents, also of those that live."""
+    def _reserved(self, spaces, but=None):
+        """Return what each intent reserves, also of those that live."""
         found = self._found(spaces, but)
         if self._known:
             self._known = {filename: self._known[filename]
@@ -126,13 +123,12 @@ class Intents:
             for filename, name in found.items()]
 
     def _learn(self, name, filename):
-        content = self._read(name, filename)
-        concerns = Concerns(set(), set(), set())
-        for deed in content['deeds'] if content else ():
-            deed.reserve(concerns)
+        content, reserved = self._read(name, filename), {}
         if content:
-            self._known[filename] = concerns
-        return concerns
+            for deed in content['deeds']:
+                reserved.update(deed.reserved)
+            self._known[filename] = reserved
+        return reserved
 
     def _found(self, spaces, but=None):
         """Return the names of all intents, with the names of their spaces.
@@ -140,15 +136,12 @@ class Intents:
         One with two names was left by a move in two steps; it is committed.
         """
         found = {}
-        for space in spaces:
-            for filename in space.names() if space else ():
-                if filename != but and self._is_intent(space, filename):
+        for space in filter(None, spaces):
+            for filename in space.names():
+                if filename != but and (filename in self._known or (
+                        filename[0] != '.' and space.has_file(filename))):
                     found[filename] = space.name
         return found
-
-    def _is_intent(self, space, filename):
-        return filename in self._known or (
-            filename[0] != '.' and space.has_file(filename))
 
     def _take(self, name, filename):
         space = self._layout[name]
@@ -176,7 +169,19 @@ class Intents:
             with contextlib.suppress(FileNotFoundError):
                 if space:
                     with open(space.open(filename), 'rb') as file:
-                        return parsed(file.read())
+                        return self._adopted(parsed(file.read()))
+
+    def _adopted(self, content):
+        """Let what was written in the store that this is a copy of hold here.
+
+        There the inodes were others. But nobody takes a file of an intent, so
+        what has its name and mtime is the one.
+        """
+        if content and content.pop('place') not in (
+                None, self._layout.place()):
+            for deed in content['deeds']:
+                deed.adopt(self._layout)
+        return content
 
 
 class Intent:
@@ -216,16 +221,24 @@ class Intent:
 
     def mark(self):
         """Decide that all of it is done. From here on others go on."""
+        if not gocept.filestore.disk.process.is_open(
+                self._held.descriptor, self._held.status):
+            raise gocept.filestore.interfaces.Settled(
+                self.filename, self._layout.path, 'somebody else has closed '
+                'its descriptor, so it counts as left by a process that died')
         try:
             if all(self.spaces) and self.spaces[0].is_current():
-                return self._move(*self.spaces)
+                return self._move(self.spaces[0], self.spaces[1].known())
         except FileNotFoundError:
             pass  # the directories may be others since they were looked at
         committed = self._layout.made('committed')
         self._move(self._layout['voted'], committed)
 
     def _move(self, voted, committed):
-        voted.move(self.filename, committed, self.filename, self._held.status)
+        try:
+            gocept.filestore.disk.probe.rename(voted, self.filename, committed)
+        except OSError as error:
+            raise voted.explained(error, self.filename) from None
         self.spaces = voted, committed
         self.is_committed = self.is_first = True
         committed.sync()
@@ -244,7 +257,7 @@ class Intent:
                 except gocept.filestore.interfaces.NoSuchFile:
                     pass
             if not self.is_committed:
-                self.spaces[0].sync()
+                self.spaces[0].known().sync()
         except BaseException:
             self.release()
             raise
@@ -254,24 +267,16 @@ class Intent:
         self._held.release()
 
 
-def locked(tmp, filename, text, file_mode):
-    """Write an intent, and return it locked."""
-    descriptor = tmp.create(filename, os.O_WRONLY, file_mode)
-    try:
-        gocept.filestore.disk.lock.lock(descriptor)
-        rest = text.encode()
-        while rest:
-            rest = rest[os.write(descriptor, rest):]
-        if tmp.durable:
-            gocept.filestore.disk.move.sync(descriptor)
-        if not tmp.is_local:
-            # Others can read it as soon as it is closed (NFS).
-            os.close(os.dup(descriptor))
-        # Nobody exchanges a file whose name is ours, so nobody asks for more.
-        return gocept.filestore.disk.lock.Held(descriptor, status=None)
-    except BaseException:
-        os.close(descriptor)
-        raise
+def fill(tmp, descriptor, text):
+    """Lock a new intent, and write it."""
+    gocept.filestore.disk.lock.lock(descriptor)
+    while text:
+        text = text[os.write(descriptor, text):]
+    if tmp.durable:
+        gocept.filestore.disk.move.sync(descriptor)
+    if not tmp.is_local:
+        # Others can read it as soon as it is closed (NFS).
+        os.close(os.dup(descriptor))
 
 
 def withdraw(filename, held, *spaces):
@@ -284,11 +289,10 @@ def withdraw(filename, held, *spaces):
         held.release()
 
 
-def written(time, two_phase, deeds):
-    return ENCODE({'time': time, 'two_phase': two_phase, 'deeds': [
-        {'deed': deed.kind, **{name: getattr(deed, name)
-                               for name in deed.facts}}
-        for deed in deeds]}) + '\n'
+def written(place, time, two_phase, deeds):
+    return '{"place": "%s", "time": %s, "two_phase": %s, "deeds": [%s]}\n' % (
+        place, time, str(two_phase).lower(),
+        ', '.join([deed.written() for deed in deeds]))
 
 
 def parsed(text):
@@ -296,32 +300,12 @@ def parsed(text):
     try:
         found = json.loads(text)
         content = {name: found[name] for name in ('time', 'two_phase')}
-        content['deeds'] = list(map(read, found['deeds']))
+        content['place'] = found.get('place')
+        content['deeds'] = [KINDS[record['deed']].read(record)
+                            for record in found['deeds']]
         is_good = (math.isfinite(content['time'])
                    and type(content['two_phase']) is bool)
     except (ArithmeticError, LookupError, RecursionError, TypeError,
             ValueError):
         return None
     return content if is_good else None
-
-
-def read(record):
-    """Return the deed that was written; raise `ValueError` for what is none.
-
-    Somebody may have changed it. No name leads out of the store.
-    """
-    deed = KINDS[record['deed']]
-    facts = {name: record[name] for name in deed.facts}
-    for name, allowed in deed.facts.items():
-        if not is_good(facts[name], allowed):
-            raise ValueError('%s can not be %r' % (name, facts[name]))
-    return deed(**facts)
-
-
-def is_good(value, allowed):
-    """Tell whether this is one of some values, or of a type; `str` is a name.
-    """
-    if isinstance(allowed, tuple):
-        return value in allowed
-    return type(value) is allowed and not (
-        allowed is str and gocept.filestore.disk.name.objection(value))

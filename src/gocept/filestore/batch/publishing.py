@@ -1,89 +1,82 @@
 """Files that are published with a batch: drafts that move to `new`."""
 import contextlib
+import gocept.filestore.batch.deed
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.move
-import gocept.filestore.disk.space
+import gocept.filestore.disk.probe
 import gocept.filestore.event
 import gocept.filestore.interfaces
 import gocept.filestore.publish
-import os
 import stat
-
-
-TOGETHER = 200  # drafts that are open at once
 
 
 class Publishing(gocept.filestore.publish.Publication):
     """A draft that becomes visible with its batch."""
 
-    def __init__(self, check, add, *args):
-        super().__init__(*args)
-        self._check = check
-        self._add = add
+    begin = join = None  # what the batch says to it
 
-    def __enter__(self):
-        if self._check is not None:
-            self._check(self.filename)
-        self.deed = Publish(self.filename, self._draft, self._replace)
-        return super().__enter__()
+    def _open(self, *places):
+        self.begin(self.filename)
+        return super()._open(*places)
 
     def _publish(self):
+        self._begin_writing()
         self.file.close()
-        self._add(self)
+        self.deed = Publish(filename=self.filename, draft=self._draft,
+                            replace=self._replace)
+        self.draft, self.key = self._draft, ('publish', self.filename)
+        self.join(self)
         # The batch has us now. Without a way back, both go at once when it
         # is dropped.
-        self._check = self._add = None
-
-    @property
-    def key(self):
-        return 'publish', self.filename
+        self.begin = self.join = None
 
     def twice(self):
         return self._taken('it is published twice in this batch')
 
-    @property
-    def draft(self):
-        return self._draft
+    def announce(self):
+        if self.announcement is not None:
+            self._announce()
 
-    def prepare(self):
-        """It is complete since its block was left."""
-
-    def check(self, taken):
+    def check(self, places, reserved):
         """Look for what might keep it from `new`; its intent is written.
 
         Who cleans `tmp` locks a draft before it asks for intents. So a draft
         that we can lock now will not be removed by anybody.
         """
-        tmp, new = self._layout.recent('tmp'), self._layout.recent('new')
-        self.deed.places = tmp, new
-        self._check_draft(tmp)
+        self.deed.places = tmp, new = places
+        taken = gocept.filestore.disk.lock.take(tmp, self._draft)
+        if taken is None:
+            raise gocept.filestore.interfaces.NoSuchFile(
+                self.filename, self._layout.path,
+                'its draft has gone from %r' % tmp.name)
+        gocept.filestore.disk.lock.let_go(taken[0])
         if new.stat(self.filename) is not None:
             new.check(self.filename)
             if not self._replace:
                 raise self._taken('there is one in %r' % new.name)
-        if self.filename in taken and not self._replace:
+        if reserved:
+            self._check_name(reserved)
+
+    def _check_name(self, reserved):
+        if not self._replace and ('name', self.filename) in reserved:
             raise self._taken('another batch is about to publish one')
 
-    def _check_draft(self, tmp):
-        held = gocept.filestore.disk.lock.hold(tmp, self._draft)
-        if held is None:
-            raise gocept.filestore.interfaces.NoSuchFile(
-                self.filename, self._layout.path,
-                'its draft has gone from %r' % tmp.name)
-        held.release()
+    def publish_alone(self, reserved):
+        """Publish it, which is all or nothing by itself."""
+        self._check_name(reserved)
+        super()._publish()
+
+    def is_held(self):
+        return False  # no more than its name
 
     def undo(self):
         self._discard()
-
-    def let_go(self):
-        """Nothing is held."""
 
     def _taken(self, reason):
         return gocept.filestore.interfaces.NameTaken(
             self.filename, self._layout.path, reason)
 
 
-class Publish:
+class Publish(gocept.filestore.batch.deed.Deed):
     """What is written down of it: a draft moves to `new`."""
 
     kind = 'publish'
@@ -92,14 +85,10 @@ class Publish:
     spaces = ('new', 'tmp')
     places = None  # from where to where, if this is who has voted
 
-    def __init__(self, filename, draft, replace):
-        self.filename = filename
-        self.draft = draft
-        self.replace = replace
-
-    def reserve(self, concerns):
-        concerns.names.add(self.filename)
-        concerns.drafts.add(self.draft)
+    @property
+    def reserved(self):
+        return dict.fromkeys(
+            [('name', self.filename), ('draft', self.draft)], self.filename)
 
     def is_possible(self, layout):
         return layout['tmp'].has_file(self.draft)
@@ -116,7 +105,9 @@ class Publish:
             return self._has_gone(tmp, is_first)
         if not stat.S_ISREG(status.st_mode):
             raise tmp.not_regular(self.draft, 'it is no regular file')
-        if status.st_nlink > 1 and layout.space_of(self.filename, status):
+        if status.st_nlink > 1 and (
+                gocept.filestore.disk.probe.leaves_names(tmp)) and (
+                layout.space_of(self.filename, status)):
             tmp.remove(self.draft)  # a move in two steps was cut off
             return True
         return self._move(tmp, layout['new'])
@@ -136,40 +127,11 @@ class Publish:
                 self.filename, tmp.store, 'its draft has gone from tmp')
         return True
 
-    def give_up(self, layout):
+    def give_up(self, attempts):
         with contextlib.suppress(gocept.filestore.interfaces.NoSuchFile):
-            layout['tmp'].remove(self.draft)
+            attempts.layout['tmp'].remove(self.draft)
+        attempts.sweep(self.filename)
 
     def tell(self, store):
         gocept.filestore.event.notify(
             gocept.filestore.event.Published, self.filename, store)
-
-
-def sync(tmp, drafts):
-    """Bring drafts, and their names, to the disk."""
-    for start in range(0, len(drafts), TOGETHER):
-        sync_together(tmp, drafts[start:start + TOGETHER])
-    tmp.sync()
-
-
-def sync_together(tmp, drafts):
-    """Bring drafts to the disk, and let it begin with all of them at once.
-
-    It takes three times as long if it begins with each only when that one is
-    synced (measured on ext4).
-    """
-    with (gocept.filestore.disk.space.Naming(tmp.path),
-          contextlib.ExitStack() as end):
-        descriptors = []
-        for draft in drafts:
-            descriptors.append(tmp.open(draft))
-            end.callback(os.close, descriptors[-1])
-            start_writing(descriptors[-1])
-        for draft, descriptor in zip(drafts, descriptors, strict=True):
-            with gocept.filestore.disk.space.Naming(tmp.path_of(draft)):
-                gocept.filestore.disk.move.sync(descriptor)
-
-
-def start_writing(descriptor):
-    if hasattr(os, 'posix_fadvise'):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)

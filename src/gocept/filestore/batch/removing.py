@@ -1,16 +1,13 @@
 """Files that are removed with a batch, from where nobody claims them."""
 import contextlib
-import gocept.filestore.batch.finishing
+import gocept.filestore.batch.deed
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.move
 import gocept.filestore.interfaces
-import gocept.filestore.queue.claim
 import gocept.filestore.retry.removal
 
 
 class Removing:
-    """A file that goes with its batch, and that nobody takes from the vote on.
-    """
+    """A file that goes with its batch; nobody takes it from the vote on."""
 
     draft = deed = _work = None
 
@@ -19,16 +16,13 @@ class Removing:
         self._attempts = attempts
         self.filename = filename
         self._space = space
+        self.key = 'remove', space, filename
         self._found()
-
-    @property
-    def key(self):
-        return 'remove', self._space, self.filename
 
     def twice(self):
         return self._none('it is removed twice in this batch')
 
-    def prepare(self):
+    def take(self):
         space = self._found()
         held = gocept.filestore.disk.lock.hold(space, self.filename)
         if held is None:
@@ -36,8 +30,9 @@ class Removing:
                 'another process is taking it from %r' % self._space)
         if self._space == 'new':
             space = self._work = self._taken_away(space, held)
-        self.deed = Remove(self.filename, space.name, held.status.st_ino,
-                           held.status.st_mtime_ns)
+        self.deed = Remove(
+            filename=self.filename, space=space.name,
+            inode=held.status.st_ino, changed=held.status.st_mtime_ns)
         self.deed.held = held
 
     def _taken_away(self, new, held):
@@ -58,31 +53,32 @@ class Removing:
         space = self._layout.get(self._space)
         if not space:
             raise self._none('there is none in %r' % self._space)
-        space.check(self.filename)
         if not space.has_file(self.filename):
+            space.check(self.filename)  # there may be something else
             raise space.no_such_file(self.filename)
         return space
 
-    def check(self, taken):
-        """It is ours by now."""
+    def is_held(self):
+        return False  # not before the vote
 
     def undo(self):
-        if self._work:
-            gocept.filestore.queue.claim.Claim(
-                self._attempts, self._work, self.filename, self.deed.held,
-                has_events=True).release()
+        work, self._work = self._work, None
+        if work:
+            self.deed.give_back(self._attempts, work, self.deed.held)
         elif self.deed:
             self.let_go()
 
     def let_go(self):
-        self.deed.held.release()
+        held, self.deed.held = self.deed.held, None
+        if held:
+            held.release()
 
     def _none(self, reason):
         return gocept.filestore.interfaces.NoSuchFile(
             self.filename, self._layout.path, reason)
 
 
-class Remove:
+class Remove(gocept.filestore.batch.deed.Deed):
     """What is written down of it: a file goes.
 
     One of `new` lies in `work` from the vote on.
@@ -93,19 +89,14 @@ class Remove:
              'inode': int, 'changed': int}
     held = None  # if this is the process that has locked it
 
-    def __init__(self, filename, space, inode, changed):
-        self.filename = filename
-        self.space = space
-        self.inode = inode
-        self.changed = changed
-
     @property
     def spaces(self):
         return (self.space,)
 
-    def reserve(self, concerns):
-        if self.space == 'work':
-            concerns.claims.add((self.filename, self.inode))
+    @property
+    def reserved(self):
+        claim = 'claim', self.filename, self.inode
+        return {claim: self.filename} if self.space == 'work' else {}
 
     def is_possible(self, layout):
         return True  # what has gone need not be removed
@@ -119,23 +110,15 @@ class Remove:
         if held is not None:
             self._remove(space, attempts, held)
         # It has gone; or somebody works with it, for a moment.
-        return not gocept.filestore.batch.finishing.is_same(
-            space.stat(self.filename), self)
+        return not self.is_of(space.stat(self.filename))
 
     def _remove(self, space, attempts, held):
         with held, contextlib.suppress(gocept.filestore.interfaces.NoSuchFile):
-            if not gocept.filestore.batch.finishing.is_same(held.status, self):
+            if not self.is_of(held.status):
                 return
-            if gocept.filestore.disk.move.is_at(
-                    space.descriptor, self.filename, held.status):
+            if space.is_at(self.filename, held.status):
                 gocept.filestore.retry.removal.remove_aside(
                     attempts, space, self.filename, held)
             else:
-                gocept.filestore.retry.removal.forget(
-                    attempts, self.filename, self.inode)
-
-    def give_up(self, layout):
-        """It stays; what lies in `work` is taken over by a claim."""
-
-    def tell(self, store):
-        """Nobody is told of that."""
+                gocept.filestore.retry.removal.settle(
+                    attempts, space, self.filename, self.inode, False)

@@ -6,7 +6,6 @@ import logging
 
 logger = logging.getLogger(__name__)
 POLICIES = (None, 'commit', 'abort')
-NO_SUCH_INTENT = 'no such intent is in doubt'
 
 
 class Settlement:
@@ -21,11 +20,14 @@ class Settlement:
         self._attempts = attempts
         self._intents = intents
         self._in_doubt = in_doubt
-        self._look_at = self._layout.now()
+        self.look_at = self._layout.now()
 
     def look(self, refused):
-        """Settle what is decided, unless somebody has looked just now."""
-        if self._layout.now() < self._look_at:
+        """Settle what is decided, unless somebody has looked just now.
+
+        Who asks for each file asks for `look_at` first, without a call.
+        """
+        if self._layout.now() < self.look_at:
             return
         # That it is not prepared is told by the verb that has called us.
         with contextlib.suppress(gocept.filestore.interfaces.NotPrepared):
@@ -36,7 +38,7 @@ class Settlement:
 
         Tell whether there was something.
         """
-        self._look_at = self._layout.now() + self._layout.interval
+        self.look_at = self._layout.now() + self._layout.interval
         count = 0
         for intent in self._intents.left(refused):
             try:
@@ -49,19 +51,17 @@ class Settlement:
 
     def _settle(self, intent):
         """Settle an intent; tell whether it has come to its end."""
-        is_settled = self._decided(intent)
+        if intent.is_committed:
+            is_settled = self._roll_forward(intent)
+        elif not intent.two_phase or self._in_doubt == 'abort':
+            is_settled = self._abort(intent)
+        else:
+            is_settled = self._in_doubt == 'commit' and self._commit(intent)
         if is_settled:
             logger.warning('%r of %r: what a dead process has left is %s',
                            intent.filename, self._layout.path,
                            'committed' if intent.is_committed else 'aborted')
         return is_settled
-
-    def _decided(self, intent):
-        if intent.is_committed:
-            return self._roll_forward(intent)
-        if not intent.two_phase or self._in_doubt == 'abort':
-            return self._abort(intent)
-        return self._in_doubt == 'commit' and self._commit(intent)
 
     def decide(self, commit, filenames):
         """Settle what is in doubt; return the names of the intents."""
@@ -81,7 +81,7 @@ class Settlement:
             else:
                 settled.append(intent.filename)
         refused += [gocept.filestore.interfaces.NoSuchFile(
-            name, self._layout.path, NO_SUCH_INTENT)
+            name, self._layout.path, 'no such intent is in doubt')
             for name in sorted(unknown)]
         if refused:
             raise refused[0]
@@ -100,13 +100,13 @@ class Settlement:
     def _roll_forward(self, intent):
         is_done = carry_out(intent, self._attempts)
         if not is_done:
-            self._look_at = self._layout.now()  # nobody is to overtake it
+            self.look_at = self._layout.now()  # nobody is to overtake it
         return is_done
 
     def _abort(self, intent):
         intent.remove()
         for deed in intent.deeds:
-            deed.give_up(self._layout)
+            deed.give_up(self._attempts)
         return True
 
 

@@ -5,13 +5,14 @@ import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
 import gocept.filestore.disk.copy
 import gocept.filestore.filestore
+import json
 import os
-import shutil
 import stat
 import sys
 
 
 STANDARD_INPUT = '-'
+SIZE = 1 << 16  # bytes of a list that are read at once
 
 
 def opened(file):
@@ -21,12 +22,33 @@ def opened(file):
             raise OSError(errno.EBADF, 'standard input is closed', file)
         # Reading would end too early if another process had changed this.
         os.set_blocking(0, True)
-        return open(0, 'rb', closefd=False)
+        # Who types it does not have to say twice that this is the end.
+        return open(0, 'rb', buffering=0, closefd=False)
+    if '\0' in file:
+        raise OSError(
+            errno.EINVAL, 'names that end with NUL want --null', file)
     descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, 'not a regular file', file)
     return open(descriptor, 'rb')
+
+
+def listed(file, end):
+    """Yield lists of names from a list of them, each as soon as it comes."""
+    rest = b''
+    with (opened(file) if file == STANDARD_INPUT
+          else open(file, 'rb', buffering=0)) as names:
+        while data := names.read(SIZE):
+            *found, rest = (rest + data).split(end)
+            yield list(map(path_of, found))
+    if rest:
+        yield [path_of(rest)]
+
+
+def path_of(name):
+    """Return where a name of a list leads, in which a "-" is a file."""
+    return './-' if name == b'-' else os.fsdecode(name)
 
 
 def restrict(draft, source):
@@ -39,44 +61,66 @@ def restrict(draft, source):
 
 
 @click.command()
-@gocept.filestore.cli.argument.STORE
+@gocept.filestore.cli.argument.PATH
 @click.option('-m', '--mode', type=gocept.filestore.cli.argument.mode,
               help='Mode of the directories.')
-def prepare(store, mode):
+def prepare(path, mode):
     """Make the directories of a store."""
-    gocept.filestore.filestore.FileStore(store, directory_mode=mode).prepare()
-    gocept.filestore.cli.terminal.say('prepared %r' % store)
+    gocept.filestore.filestore.FileStore(path, directory_mode=mode).prepare()
+    gocept.filestore.cli.terminal.say('prepared %r' % path)
 
 
 @click.command()
-@gocept.filestore.cli.argument.STORE
-@click.argument('files', metavar='FILE...', nargs=-1, required=True)
+@gocept.filestore.cli.argument.PATH
+@click.argument('files', metavar='FILE...', nargs=-1,
+                shell_complete=gocept.filestore.cli.argument.files)
+@click.option('-T', '--files-from', metavar='LIST',
+              shell_complete=gocept.filestore.cli.argument.files,
+              help='Take the names from a file, or standard input for a "-".')
+@click.option('-0', '--null', is_flag=True, help='They end with NUL there.')
 @click.option('--name', help='Name in the store, for a single FILE.')
 @click.option('--replace', is_flag=True, help='Replace a file that waits.')
 @click.option('-m', '--mode', type=gocept.filestore.cli.argument.mode,
               help='Mode of the files.')
-def publish(store, files, name, replace, mode):
+@click.option('--metadata', metavar='KEY=VALUE', multiple=True,
+              type=gocept.filestore.cli.argument.pair,
+              callback=gocept.filestore.cli.argument.metadata,
+              help='Goes with the files. May be given several times.')
+def publish(path, files, files_from, null, name, replace, mode, metadata):
     """Publish copies of files, or standard input for a "-".
 
     Without a name, standard input gets a unique one. The store is made if it
     is not there.
     """
-    if name is not None and len(files) > 1:
+    if name is not None and len(files) != 1:
         raise click.UsageError('--name goes with a single FILE')
-    target = gocept.filestore.filestore.FileStore(store, file_mode=mode)
-    gocept.filestore.cli.terminal.make(target)
+    if files and files_from is not None:
+        raise click.UsageError('--files-from takes the place of FILE...')
+    if not files and files_from is None:
+        raise click.UsageError("Missing argument 'FILE...'.")
+    store = gocept.filestore.filestore.FileStore(path, file_mode=mode)
+    gocept.filestore.cli.terminal.make(store)
 
     def publish_one(file):
         filename = name
         if name is None and file != STANDARD_INPUT:
             filename = os.path.basename(file)
         with opened(file) as source:
-            with target.publish(filename, 'wb', replace) as draft:
+            with group.publish(filename, 'wb', replace,
+                               metadata=metadata) as draft:
                 if mode is None:
                     restrict(draft, source)
-                shutil.copyfileobj(source, draft)
+                gocept.filestore.disk.copy.copy_content(source, draft)
 
-    gocept.filestore.cli.terminal.each(files, publish_one, 'published')
+    lists = [files] if files else listed(files_from, b'\0' if null else b'\n')
+    is_typed = (STANDARD_INPUT in (files_from, *files)
+                and gocept.filestore.cli.terminal.is_typed())
+    with gocept.filestore.cli.terminal.Tally(
+            'published', len(files) or None, not is_typed) as tally:
+        for names in lists:
+            with store.group(tally.refuse) as group:
+                for file in names:
+                    tally.attempt(publish_one, file)
 
 
 @click.command(name='list')
@@ -85,11 +129,19 @@ def publish(store, files, name, replace, mode):
     'space', default='new', metavar='[SPACE]',
     type=gocept.filestore.cli.argument.SPACE_TO_LIST)
 @click.option('-0', '--null', is_flag=True, help='End paths with NUL.')
-def list_space(store, space, null):
+@click.option('--json', 'as_json', is_flag=True,
+              help='For other programs: one array of paths.')
+def list_space(store, space, null, as_json):
     """List the files in a space (default: new) with their paths."""
+    if as_json and null:
+        raise click.UsageError('--json and --null exclude each other')
+    if as_json:
+        return print(json.dumps(store.list(space)))
     end = b'\0' if null else b'\n'
-    paths = gocept.filestore.filestore.FileStore(store).list(space)
-    click.echo(b''.join(os.fsencode(path) + end for path in paths), nl=False)
+    is_raw = null or not sys.stdout.isatty()
+    click.echo(b''.join(
+        os.fsencode(path if is_raw else gocept.filestore.cli.terminal.text(
+            path)) + end for path in store.list(space)), nl=False)
 
 
 def command_between_spaces(verb, done, help):
@@ -99,11 +151,10 @@ def command_between_spaces(verb, done, help):
     @gocept.filestore.cli.argument.STORE
     @click.argument('source', type=gocept.filestore.cli.argument.SPACE)
     @click.argument('destination', type=gocept.filestore.cli.argument.SPACE)
-    @click.argument('names', metavar='NAME...', nargs=-1, required=True)
+    @gocept.filestore.cli.argument.NAMES
     @click.option('-n', '--no-replace', is_flag=True,
                   help='Fail if the name is taken.')
     def command(store, source, destination, names, no_replace):
-        store = gocept.filestore.filestore.FileStore(store)
         method = getattr(store, verb)
         gocept.filestore.cli.terminal.each(names, lambda name: method(
             name, source, destination, replace=not no_replace), done)
@@ -120,9 +171,8 @@ copy = command_between_spaces(
 @click.command()
 @gocept.filestore.cli.argument.STORE
 @click.argument('space', type=gocept.filestore.cli.argument.SPACE)
-@click.argument('names', metavar='NAME...', nargs=-1, required=True)
+@gocept.filestore.cli.argument.NAMES
 def remove(store, space, names):
     """Remove files from a space."""
-    store = gocept.filestore.filestore.FileStore(store)
     gocept.filestore.cli.terminal.each(
         names, lambda name: store.remove(name, space), 'removed')

@@ -8,41 +8,51 @@ import os
 
 
 ABANDONED = 36 * 60 * 60  # seconds, after which it is old; maildir(5)
-
-
-def unique(tmp, filename, mode, text, file_mode):
-    """Open a draft whose name nobody else has."""
-    descriptor = tmp.create(
-        filename, os.O_RDWR if '+' in mode else os.O_WRONLY, file_mode)
-    gocept.filestore.disk.lock.lock(descriptor)
-    file = open(descriptor, mode, io.DEFAULT_BUFFER_SIZE, *text)
-    raw = file.raw if 'b' in mode else file.buffer.raw
-    raw.name = tmp.path_of(filename)
-    return file
+# What open() is told of text, and of bytes, when nobody wants it otherwise.
+USUAL = ('utf-8', None, None), (None, None, None)
 
 
 def named(tmp, filename, mode, text, file_mode):
     """Open a draft whose name another process may use, too."""
 
     def opener(path, flags):
-        return locked(tmp, filename, opened(tmp, filename, flags, file_mode))
+        return opened(tmp, filename, flags, file_mode)
 
-    return open(tmp.path_of(filename), mode, -1, *text, opener=opener)
+    return open(tmp.path_of(filename), mode, -1,
+                *text or USUAL['b' in mode], opener=opener)
 
 
 def opened(tmp, filename, flags, file_mode):
     if not flags & os.O_CREAT:
-        return tmp.open_alone(filename, flags)
+        return locked(tmp, filename, tmp.open_alone(filename, flags))
     while True:
         try:
-            return tmp.create(filename, flags, file_mode)
+            return created(tmp, filename, flags, file_mode)
         except gocept.filestore.interfaces.NameTaken:
             if flags & os.O_EXCL:
                 raise
         with contextlib.suppress(FileNotFoundError):
             if not flags & os.O_TRUNC:
-                return tmp.open_alone(filename, flags & ~os.O_CREAT)
+                return locked(tmp, filename, tmp.open_alone(
+                    filename, flags & ~os.O_CREAT))
             discard(tmp, filename)
+
+
+def created(tmp, filename, flags, file_mode):
+    descriptor = tmp.create(filename, flags, file_mode)
+    try:
+        return locked(tmp, filename, descriptor)
+    except gocept.filestore.interfaces.DraftInUse:
+        raise
+    except OSError as error:
+        remove(tmp, filename)
+        raise tmp.explained(error, filename) from None
+
+
+def remove(tmp, filename):
+    """Remove a draft that can not be used; another error is on its way."""
+    with contextlib.suppress(OSError):
+        tmp.remove(filename)
 
 
 @contextlib.contextmanager
@@ -57,23 +67,43 @@ def left(filename, *spaces):
         for tmp in set(spaces):
             if tmp.name == 'tmp' and tmp.has_file(filename):
                 drafts.callback(os.close, locked(
-                    tmp, filename, tmp.open(filename)))
+                    tmp, filename, tmp.open(filename, tmp.locking)))
         yield
 
 
 def text_options(mode, encoding, errors, newline):
-    """Check what open() would find wrong only after it has made the file."""
-    if (encoding, errors, newline) != (None, None, None):
-        open(os.devnull, 'wb' if 'b' in mode else 'w', -1,
-             encoding, errors, newline).close()
-    if 'b' not in mode:
-        encoding = encoding or 'utf-8'
-    return encoding, errors, newline
+    """Return what open() is told, or None if nobody wants it otherwise.
+
+    What it would find wrong only after it has made the file is found here.
+    """
+    if encoding is errors is newline is None:
+        return None
+    open(os.devnull, 'wb' if 'b' in mode else 'w', -1,
+         encoding, errors, newline).close()
+    return encoding or USUAL['b' in mode][0], errors, newline
+
+
+def encoded(text, encoding, errors, newline):
+    """Return the bytes that open() would write for a text."""
+    if isinstance(text, str) and encoding is errors is newline is None:
+        return text.encode()
+    content = io.BytesIO()
+    file = io.TextIOWrapper(content, encoding or 'utf-8', errors, newline)
+    file.write(text)
+    file.flush()
+    return content.getvalue()
+
+
+def decoded(content, encoding, errors, newline):
+    """Return the text that open() would read."""
+    return io.TextIOWrapper(io.BytesIO(content), encoding or 'utf-8', errors,
+                            newline).read()
 
 
 def discard(tmp, filename):
     """Remove a draft that was left behind, and no other."""
-    descriptor = locked(tmp, filename, tmp.open(filename))
+    descriptor = locked(
+        tmp, filename, tmp.open(filename, tmp.locking))
     try:
         tmp.remove(filename)
     finally:
@@ -83,9 +113,8 @@ def discard(tmp, filename):
 def locked(tmp, filename, descriptor):
     """Lock a draft, and see that it is the one which has the name."""
     try:
-        found = gocept.filestore.disk.lock.lock(descriptor) and tmp.stat(
-            filename)
-        if found and os.path.samestat(found, os.fstat(descriptor)):
+        if gocept.filestore.disk.lock.lock(descriptor) and tmp.is_at(
+                filename, os.fstat(descriptor)):
             return descriptor
         raise gocept.filestore.interfaces.DraftInUse(
             filename, tmp.store, 'a live process is writing this draft')

@@ -7,6 +7,7 @@ import gocept.filestore.interfaces
 import os
 import stat
 import time
+import weakref
 
 
 # The table of the spaces. What may be done with what lies there:
@@ -52,7 +53,9 @@ MOVED = usable('move')
 FROM_BATCH = usable('batch')
 CLEANED = usable('clean')
 COUNTED = tuple(name for name in TABLE if 'count' in TABLE[name][0].split())
-UNDECIDED, DECIDED = 'voted', 'committed'
+AGES = tuple(300 * 2 ** number for number in range(9))  # seconds, as qshape
+MOST = 256  # directories that all stores of a process keep open
+opened = {}  # those, with their layouts, in the order of their opening
 
 
 class Layout:
@@ -64,6 +67,7 @@ class Layout:
     to see whether it is fresh, goes by the `disk_clock` of this machine.
     """
 
+    is_ready = False  # for claims, although the disk may be full by then
     interval = 0.1  # seconds between two looks, whoever looks at whatever
 
     def __init__(self, path, durable=True, file_mode=None,
@@ -83,35 +87,78 @@ class Layout:
     def __getitem__(self, name):
         """Return the space; raise `NotPrepared` if it is not there."""
         space = self._spaces.get(name)
-        if space is not None and not space.is_current():
+        if space is not None:
+            if space.is_current():
+                return space
             self._spaces.clear()  # most likely the others have gone as well
-            space = None
-        if space is None:
-            space = self._spaces[name] = self._opened(name)
+        space = self._spaces[name] = self._opened(name)
+        opened[weakref.ref(space, has_gone)] = weakref.ref(self)
+        if len(opened) > MOST:
+            close_first()
         return space
 
-    def recent(self, name):
-        """Return a space that was looked at a moment ago.
+    def recent(self, *names):
+        """Return spaces that were looked at a moment ago, or make them.
 
         A look costs as much as writing a small file. Whoever exchanges the
         directory of a store meets writers who have just begun in any case.
+        What is open is known each time, as `Space.known` tells.
         """
         now = self.now()
         if now >= self._look_at:
             self._look_at = now + self.interval
             # A copy: other threads may find spaces meanwhile.
-            if not all(map(is_current, list(self._spaces.values()))):
+            if not all(space.is_current()
+                       for space in list(self._spaces.values())):
                 self._spaces.clear()
-        return self._spaces.get(name) or self[name]
+        found = []
+        for name in names:
+            try:
+                space = self._spaces[name]
+                is_known = (
+                    os.lseek(space.descriptor, 0, os.SEEK_CUR) == space.mark)
+            except (KeyError, OSError):
+                is_known = False
+            if not is_known:
+                space = (self.made(name) if name in ON_FIRST_USE
+                         else self[name])
+            found.append(space)
+        return found
 
     def get(self, name):
         """Return a space, or None if it is made on first use and was not."""
         try:
-            return self[name]
+            return self._found(name)
         except FileNotFoundError:
-            if name not in ON_FIRST_USE:
+            if name in PREPARED:
                 raise
-        self['new']  # a store that is not there has no empty spaces
+        # A store that is not there has no empty spaces.
+        if not self['new'].is_local:
+            self._look_anew(name)
+            with contextlib.suppress(FileNotFoundError):
+                return self._found(name)
+
+    def _found(self, name):
+        if not (name in PREPARED or name in self._spaces):
+            os.lstat(self._path_of(name))
+        return self[name]
+
+    def _look_anew(self, name):
+        """Let this host see a space that another one has just made."""
+        store = os.open(
+            self._directory, gocept.filestore.disk.space.DIRECTORY)
+        try:
+            gocept.filestore.disk.move.look_anew(store, name)
+        finally:
+            os.close(store)
+
+    def place(self):
+        """Return what a copy of the store does not have in common with it.
+
+        Inodes that were written down elsewhere are none of the files here.
+        """
+        return ' '.join(
+            space.number for space in self.recent('tmp', 'new'))
 
     def check(self, name, known):
         """Raise `InvalidSpace` if this is none of the known spaces."""
@@ -122,28 +169,55 @@ class Layout:
 
     def is_made(self, name):
         """Tell whether there is something of this name; it costs little."""
-        return os.access(self._path_of(name), os.F_OK)
+        new = self._spaces.get('new')
+        if new is not None and not new.is_local:
+            self._look_anew(name)
+        return os.access(f'{self._directory}/{name}', os.F_OK)
 
     def made(self, name):
-        """Return a space that is made on first use.
+        """Return a space that is made on first use, for all who use `new`.
 
         Whoever opens one syncs the store's directory before anything moves
         there: the process that made it may not have come that far.
         """
         space = self._spaces.get(name)
         if space is None or not space.is_current():
-            self['new']  # a store that is not there is not made by this
-            make(self._path_of(name), self.directory_mode, self.path)
+            # A store that is not there is not made by this.
+            new = os.stat(self['new'].directory)
+            mode = (stat.S_IMODE(new.st_mode) if self.directory_mode is None
+                    else self.directory_mode)
+            make(self._path_of(name), mode, self.path, like=new)
             self._sync(self._directory)
             space = self[name]
         return space
 
-    def space_of(self, filename, status):
+    def make_ready(self):
+        """Make what a claim needs, while there is room for it."""
+        try:
+            if not self.is_made('work'):
+                self.made('work')
+        except gocept.filestore.interfaces.NotSynced:
+            raise
+        except OSError:
+            pass  # there is no room, or it is not ours
+        self.is_ready = True
+
+    def share(self, descriptor):
+        """Let all who use `new` use a file of what is written down, too."""
+        [space] = self.recent('new')
+        new = os.fstat(space.descriptor)
+        status = give(descriptor, new)
+        mode = new.st_mode & 0o666
+        if self.file_mode is None and mode != status.st_mode & 0o777:
+            os.fchmod(descriptor, mode)
+
+    def space_of(self, filename, status,
+                 names=('new', 'work', 'cur', 'failed')):
         """Return the space in which a file has this name, or None.
 
         It may be on its way, in the order of these spaces.
         """
-        for name in ('new', 'work', 'cur', 'failed'):
+        for name in names:
             space = self.get(name)
             if space and space.is_at(filename, status):
                 return space
@@ -177,9 +251,6 @@ class Layout:
         try:
             return gocept.filestore.disk.space.Space(
                 self.path, name, self._path_of(name), self.durable)
-        except FileNotFoundError:
-            raise gocept.filestore.interfaces.NotPrepared(
-                name, self.path, 'prepare() makes it') from None
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
                 there = os.path.isdir(self._directory)
@@ -193,21 +264,36 @@ class Layout:
             sync(path)
 
 
-def is_current(space):
-    return space.is_current()
+def has_gone(space, opened=opened):
+    opened.pop(space, None)
+
+
+def close_first():
+    """Let the space go that was opened first, as there are many.
+
+    Whoever is using it meanwhile has it, and so it stays open for him.
+    """
+    first = list(opened)[0]  # at once: other threads may open some
+    layout, space = opened.pop(first)(), first()
+    if layout and space and layout._spaces.get(space.name) is space:
+        del layout._spaces[space.name]
 
 
 def sync(path):
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        gocept.filestore.disk.move.sync(descriptor)
-    finally:
-        os.close(descriptor)
+    with gocept.filestore.disk.space.Naming(path):
+        try:
+            gocept.filestore.disk.move.sync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def absolute(path):
     """Return where a path leads from the working directory of now."""
-    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+    if os.path.isabs(path):
+        return path
+    with gocept.filestore.disk.space.Naming(path):  # it may have gone
+        return os.path.join(os.getcwd(), path)
 
 
 def parent(path):
@@ -224,7 +310,7 @@ def missing_parents(path):
     return result if os.path.isdir(path) else [path] + result
 
 
-def make(path, mode, store, status=os.lstat):
+def make(path, mode, store, status=os.lstat, like=None):
     """Make a directory with the exact mode, unless it is there."""
     try:
         os.mkdir(path, 0o777 if mode is None else mode)
@@ -233,15 +319,31 @@ def make(path, mode, store, status=os.lstat):
             raise in_the_way(path, store) from None
         return
     if mode is not None:
-        set_mode(path, mode)
+        set_access(path, mode, like)
 
 
-def set_mode(path, mode):
+def set_access(path, mode, like):
     descriptor = os.open(path, gocept.filestore.disk.space.DIRECTORY)
     try:
+        if like:
+            give(descriptor, like)
         os.fchmod(descriptor, mode)
     finally:
         os.close(descriptor)
+
+
+def give(descriptor, like):
+    """Give a file to who has another, if we are root, and to its group.
+
+    Return its status from before.
+    """
+    status = os.fstat(descriptor)
+    with contextlib.suppress(PermissionError):
+        if status.st_uid != like.st_uid and os.geteuid() == 0:
+            os.fchown(descriptor, like.st_uid, -1)
+        if status.st_gid != like.st_gid:
+            os.fchown(descriptor, -1, like.st_gid)
+    return status
 
 
 def is_directory(path, status):

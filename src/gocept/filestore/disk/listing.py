@@ -34,12 +34,12 @@ class CachedListing:
         """
         changed = space.changed()
         listed, since, files = self._last
-        if listed is space and since == changed:
+        if listed == space.identity and since == changed:
             return files
         self._last = NEVER
         if space.is_local and self._disk_clock() - changed / 1e9 > self.coarse:
             files = self._read(space)
-            self._last = space, changed, files
+            self._last = space.identity, changed, files
             return files
 
 
@@ -52,10 +52,19 @@ def arrivals(space, is_wanted=gocept.filestore.disk.name.everything):
     """Return, in order, strings of when a file came there, and its name.
 
     The move that brought a file has set its ctime, on every file system. One
-    string takes half the memory of a tuple, and is sorted faster.
+    string takes half the memory of a tuple, and is sorted faster. There may
+    be a million, so that nothing is called for each that can be done here.
     """
-    keys = [str(arrival(entry)).zfill(DIGITS) + entry.name
-            for entry in space.entries() if is_wanted(entry.name)]
+    keys = []
+    for entry in space.entries(is_wanted=None):
+        name = entry.name
+        if name[0] != '.' and is_wanted(name):
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    came = entry.stat(follow_symlinks=False).st_ctime_ns
+                    keys.append(str(came).zfill(DIGITS) + name)
+            except OSError:
+                keys.append('0' * DIGITS + name)  # as for `arrival`
     keys.sort()
     return keys
 
@@ -68,7 +77,8 @@ def arrival(entry):
         return 0  # it has gone meanwhile, as whoever claims it will see
 
 
-def until(space, limit=math.inf):
+def until(space, limit=math.inf, is_wanted=None):
     """List the names of files that came into a space until then, in order."""
-    keys = arrivals(space) if space else ()
+    is_wanted = is_wanted or gocept.filestore.disk.name.everything
+    keys = arrivals(space, is_wanted) if space else ()
     return [key[DIGITS:] for key in keys if int(key[:DIGITS]) <= limit]

@@ -1,17 +1,21 @@
 """What a file may be called, names that nobody else has, and patterns."""
 import fnmatch
-import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import itertools
 import os
 import re
+import sys
 import time
 
 
+IS_UTF8 = sys.getfilesystemencoding() == 'utf-8'
 LONGEST = 255  # bytes, NAME_MAX of Linux
-COUNTER = itertools.count(1)
+ORDINARY = re.compile('[0-9A-Za-z_][-0-9A-Za-z_.]{0,254}')
+# In containers, other processes have our number, and our name of the host.
+COUNTER = itertools.count(int.from_bytes(os.urandom(4)))
 # maildir(5) asks for these two to be replaced.
 HOST = os.uname().nodename.replace('/', '\\057').replace(':', '\\072')
+DRAFT = re.compile(r'[0-9]+\.M[0-9]+.*', re.DOTALL)  # as of `unique`
 NUMBERED = re.compile(r'(.+)\.~([0-9]+)~', re.DOTALL)
 
 
@@ -23,6 +27,8 @@ def bare(path):
 def check(filename, store):
     """Return the name as a string; raise `InvalidName` for a bad one."""
     name = os.fspath(filename)
+    if type(name) is str and ORDINARY.fullmatch(name):
+        return name
     reason = objection(name)
     if reason:
         raise gocept.filestore.interfaces.InvalidName(name, store, reason)
@@ -57,7 +63,7 @@ def unique(nanoseconds=time.time_ns):
     The form is that of maildir(5).
     """
     time = str(nanoseconds())
-    process = gocept.filestore.disk.process.number
+    process = os.getpid()
     return f'{time[:-9]}.M{time[-9:-3]}P{process}Q{next(COUNTER)}.{HOST}'
 
 
@@ -80,22 +86,37 @@ def cut_short(name, names):
             if match and backup(other, int(match[2])) == name]
 
 
+def portable(name):
+    """Return a name as it is written down: by its bytes, for any locale."""
+    return os.fsencode(name).decode('utf-8', 'surrogateescape')
+
+
+def local(text):
+    """Return the name that was written down, as it is called here."""
+    return os.fsdecode(text.encode('utf-8', 'surrogateescape'))
+
+
+def can_become(name, filename, is_draft=False):
+    """Tell whether our own moves give a file of the one name the other."""
+    return name == filename or is_draft and DRAFT.fullmatch(name) or (
+        cut_short(name, [filename]) or cut_short(filename, [name]))
+
+
 def everything(filename):
     return True
 
 
 def wanted(include, exclude):
-    """Return a function that tells by their names which files are wanted."""
-    include, exclude = patterns(include), patterns(exclude)
-    return lambda filename: (
-        matches(filename, include) and not matches(filename, exclude))
+    """Return a function that tells by their names which files are wanted.
+
+    It is asked for each of a million, so it is one expression.
+    """
+    return re.compile('(?!%s)(?:%s)' % (
+        expression(exclude), expression(include))).match
 
 
-def patterns(value):
-    if isinstance(value, str):
-        raise TypeError('patterns are a sequence of strings, not %r' % value)
-    return tuple(value)
-
-
-def matches(filename, patterns):
-    return any(fnmatch.fnmatchcase(filename, pattern) for pattern in patterns)
+def expression(patterns):
+    if isinstance(patterns, str):
+        raise TypeError(
+            'patterns are a sequence of strings, not %r' % patterns)
+    return '|'.join(map(fnmatch.translate, patterns)) or '(?!)'  # never

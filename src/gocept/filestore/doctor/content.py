@@ -4,39 +4,44 @@ import gocept.filestore.disk.layout
 import gocept.filestore.disk.name
 import gocept.filestore.disk.probe
 import gocept.filestore.doctor.entry
-import gocept.filestore.doctor.intent
+import gocept.filestore.doctor.finding
 import gocept.filestore.doctor.kind
 import gocept.filestore.doctor.mode
 import gocept.filestore.doctor.space
+import gocept.filestore.retry.journal
 
 
+AGED = 'new', 'failed', 'cur'  # whose files have an order, or an age
+SECOND = 10 ** 9  # nanoseconds
 PAUSE = 1  # second, until the second look
 NAMES = gocept.filestore.doctor.space.ALL
 KNOWN = (*NAMES, 'lost+found')  # many a file system has that
 # The way of a file that has attempts.
 WAY = ('new', *(name for name in gocept.filestore.disk.layout.sources('new')
-                if name != 'tmp'))
+                if name != 'tmp'), 'cur')
 
 
-def content(path, spaces, sleep):
+def content(spaces):
     """Look for what does not belong into a store."""
-    content = Content(path, spaces)
+    content = Content(spaces)
     if content.look():
-        sleep(PAUSE)
+        spaces.sleep(PAUSE)
         content.look_again()
-    return content.findings()
+    yield from content.findings()
+    yield gocept.filestore.doctor.finding.ok(
+        'everything in %r belongs there' % spaces.path)
 
 
 class Content:
     """What lies in a store, and does not belong there."""
 
-    def __init__(self, path, spaces):
-        self._path = path
+    def __init__(self, spaces):
+        self._path = spaces.path
         self._spaces = list(filter(None, [spaces.root, *spaces.found]))
-        self._intents = gocept.filestore.doctor.intent.of(spaces)
+        self._intents = spaces.intents
         # In nanoseconds; what came before is old.
         self._limit = 1e9 * (
-            spaces.layout.clock() - gocept.filestore.disk.draft.ABANDONED)
+            spaces.clock() - gocept.filestore.disk.draft.ABANDONED)
         self._piles = {}
         self._doubts = []
         self._twins = gocept.filestore.doctor.entry.Twins()
@@ -80,9 +85,12 @@ class Content:
     def _sort_file(self, space, name, status, is_old):
         if status.st_nlink > 1:
             self._twins.add(space, name, status)
+        if space.name in AGED and status.st_ctime_ns > SECOND + max(
+                space.last, status.st_mtime_ns):
+            self._add('touched', space, name)
         if space.name == 'failed' and (
                 gocept.filestore.disk.name.original(name) != name):
-            self._numbered.add(status.st_ino)
+            self._numbered.add(name)
         if space.name == 'tmp':
             if is_old and not self._intents.has_draft(name) and (
                     gocept.filestore.doctor.entry.is_left_draft(space, name)):
@@ -117,18 +125,24 @@ class Content:
         """Tell whether the file is nowhere to which these attempts belong.
 
         We look forwards and backwards, because files move meanwhile. One in
-        `failed` that has a number is known by its inode.
+        `failed` may have got a number, and a draft of a batch has none yet.
         """
         way = [space for space in self._spaces if space.name in WAY]
-        if any(space.has_file(name) for space in way + way[::-1]):
+        if any(space.has_file(name) for space in way):
             return False
-        return self._numbered.isdisjoint(
-            gocept.filestore.doctor.entry.inodes(attempts, name))
+        drafts = gocept.filestore.retry.journal.drafts(attempts, name)
+        if any(space.has_file(draft) for space in self._spaces
+               if space.name == 'tmp' for draft in drafts):
+            return False
+        return not any(
+            space.has_file(name) for space in way[::-1]
+        ) and attempts.has_file(name) and not any(
+            gocept.filestore.disk.name.can_become(numbered, name)
+            for numbered in self._numbered)
 
     def _add(self, kind, space, name):
         key = space.name if space else '', kind
         if key not in self._piles:
             self._piles[key] = gocept.filestore.doctor.kind.Pile(
-                gocept.filestore.doctor.kind.kind(kind, space, self._path),
-                space.path if key[0] else self._path, self._path)
+                kind, space, self._path)
         self._piles[key].add(name)

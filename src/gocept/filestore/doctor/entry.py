@@ -3,6 +3,8 @@ import collections
 import contextlib
 import gocept.filestore.batch.intent
 import gocept.filestore.disk.lock
+import gocept.filestore.disk.name
+import gocept.filestore.disk.probe
 import gocept.filestore.disk.writing
 import gocept.filestore.retry.journal
 import os
@@ -16,7 +18,6 @@ CLAIMED = {'new', 'work'}
 
 
 def entries(space):
-    """Yield name and status of all that lies in a space."""
     for entry in space.entries(is_wanted=None):
         try:
             status = entry.stat(follow_symlinks=False)
@@ -50,7 +51,8 @@ def is_left_draft(tmp, name):
 
 def is_spoilt(attempts, name):
     """Tell whether an attempts file has lines that are no events."""
-    return any(event is None for event in events(attempts, name))
+    with open(attempts.open(name), 'rb') as file:
+        return None in map(gocept.filestore.retry.journal.parsed, file)
 
 
 def is_unreadable(space, name):
@@ -59,22 +61,8 @@ def is_unreadable(space, name):
         return gocept.filestore.batch.intent.parsed(file.read()) is None
 
 
-def events(attempts, name):
-    with open(attempts.open(name), 'rb') as file:
-        yield from map(gocept.filestore.retry.journal.parsed, file)
-
-
-def inodes(attempts, name):
-    """Return of which files an attempts file tells."""
-    found = [event['inode'] for event in events(attempts, name) if event]
-    return [inode for inode in found if isinstance(inode, int)]
-
-
 class Twins:
-    """Files that were met under several names: a move that was cut off.
-
-    Of files with one name nothing is remembered.
-    """
+    """Files that were met under several names: a move that was cut off."""
 
     def __init__(self):
         self._names = collections.defaultdict(list)
@@ -94,7 +82,8 @@ class Twins:
         for found in self._names.values():
             names = [(space, name) for space, name, status in found
                      if space.is_at(name, status)]
-            if len(names) > 1 and not is_locked(*names[0]):
+            if len(names) > 1 and not is_locked(*names[0]) and (
+                    gocept.filestore.disk.probe.leaves_names(names[0][0])):
                 yield from too_many(names)
 
 
@@ -110,18 +99,19 @@ def is_locked(space, name):
 def too_many(names):
     """Yield all names but the last, and whether a claim will remove them.
 
-    In one space, other than `failed`, somebody wanted several.
+    In one space, other than `failed`, somebody wanted several; and so he did
+    where our moves give other names.
     """
     spaces = {space.name for space, _ in names}
     if len(spaces) == 1 and spaces != {'failed'}:
         return
     is_claimed = bool(spaces & CLAIMED)
-    for space, name in sorted(names, key=rank)[:-1]:
+    names.sort(key=lambda place: (ORDER.index(place[0].name), place[1]))
+    _, filename = names.pop()
+    for space, name in names:
+        if not gocept.filestore.disk.name.can_become(
+                name, filename, is_draft=space.name == 'tmp'):
+            continue
         is_settled = is_claimed and space.name != 'tmp'
         yield 'settled' if is_settled else 'cut', os.path.join(
             space.name, name)
-
-
-def rank(place):
-    space, name = place
-    return ORDER.index(space.name), name

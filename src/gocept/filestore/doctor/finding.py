@@ -1,4 +1,5 @@
 """What a look has shown, and how it is put into words."""
+import functools
 import gocept.filestore.interfaces
 import os
 import shlex
@@ -8,29 +9,29 @@ OK, NOTE, PROBLEM = 'ok', 'note', 'problem'
 UNITS = (('d', 86400), ('h', 3600), ('m', 60), ('s', 1))
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IFinding)
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IFinding)
 class Finding:
-    """What a look at one thing has shown."""
+    """What a look at one thing has shown.
+
+    The remedy is a text; or commands, each a list of words, one after the
+    other. The sentence ends with what an error says.
+    """
 
     subject = None  # said by who has looked
 
-    def __init__(self, verdict, sentence, remedy=None):
+    def __init__(self, verdict, sentence, *remedy, error=None):
         self.verdict = verdict
         self.sentence = sentence
-        self.remedy = remedy
+        if error is not None:
+            self.sentence += ': ' + reason(error)
+        self.remedy = ' && '.join(
+            part if isinstance(part, str) else command(*part)
+            for part in remedy) or None
 
 
-def ok(sentence):
-    return Finding(OK, sentence)
-
-
-def note(sentence, remedy):
-    return Finding(NOTE, sentence, remedy)
-
-
-def problem(sentence, remedy):
-    return Finding(PROBLEM, sentence, remedy)
+ok = functools.partial(Finding, OK)
+note = functools.partial(Finding, NOTE)
+problem = functools.partial(Finding, PROBLEM)
 
 
 def reason(error):
@@ -41,11 +42,6 @@ def reason(error):
 def command(*words):
     """Return a line for the shell, in which no name shows as it is not."""
     return ' '.join(map(quoted, words))
-
-
-def commands(commands):
-    """Return a line that runs one command after the other."""
-    return ' && '.join(command(*words) for words in commands)
 
 
 def quoted(word):

@@ -7,56 +7,50 @@ import os
 
 
 # `actions` are commands that take paths. Those of many files are found by
-# `tests`, as of find(1), if these can tell. Or `line` is the whole remedy.
+# `tests`, as of find(1), if these can tell. Or there is one whole remedy.
 Kind = collections.namedtuple(
-    'Kind', 'verdict one many why actions tests line',
-    defaults=((), (), None))
+    'Kind', 'verdict one why actions tests remedy many',
+    defaults=((), (), None, None))
 
 NOTE = gocept.filestore.doctor.finding.NOTE
 PROBLEM = gocept.filestore.doctor.finding.PROBLEM
 REMOVE = (['rm'],)
 TAKE_AWAY = (['mv', '-n', '-t'],)  # and a directory
+CHANGE = {'group': 'chgrp', 'user': 'chown'}
 HOURS = gocept.filestore.disk.draft.ABANDONED // 3600
 
 # In the order in which they are told of one space.
 KINDS = {
-    'unknown': Kind(
-        NOTE, 'thing', 'things', 'not a space', TAKE_AWAY),
+    'unknown': Kind(NOTE, 'thing', 'not a space', TAKE_AWAY),
     'link': Kind(
-        PROBLEM, 'symbolic link', 'symbolic links', 'never followed',
-        REMOVE, ('-type', 'l')),
+        PROBLEM, 'symbolic link', 'never followed', REMOVE, ('-type', 'l')),
     'directory': Kind(
-        PROBLEM, 'directory', 'directories', 'never looked into',
-        TAKE_AWAY, ('-type', 'd')),
+        PROBLEM, 'directory', 'never looked into', TAKE_AWAY, ('-type', 'd'),
+        many='directories'),
     'special': Kind(
-        PROBLEM, 'pipe, socket or device', 'pipes, sockets or devices',
-        'never opened', REMOVE,
-        ('!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l')),
+        PROBLEM, 'pipe, socket or device', 'never opened', REMOVE,
+        ('!', '-type', 'f', '!', '-type', 'd', '!', '-type', 'l'),
+        many='pipes, sockets or devices'),
     'dot': Kind(
-        NOTE, 'dot file', 'dot files', 'never taken, %d hours old' % HOURS,
-        REMOVE, ('-type', 'f', '-name', '.*', '-cmin', '+%d' % (HOURS * 60))),
-    'probe': Kind(
-        NOTE, 'file', 'files', 'left by a doctor that was killed', REMOVE),
-    'draft': Kind(
-        NOTE, 'draft', 'drafts', 'written by nobody for %d hours' % HOURS),
-    'closed': Kind(
-        PROBLEM, 'file', 'files', 'not to be read'),
+        NOTE, 'dot file', 'never taken, %d hours old' % HOURS, REMOVE,
+        ('-type', 'f', '-name', '.*', '-cmin', '+%d' % (HOURS * 60))),
+    'probe': Kind(NOTE, 'file', 'left by a doctor that was killed', REMOVE),
+    'draft': Kind(NOTE, 'draft', 'written by nobody for %d hours' % HOURS),
+    'closed': Kind(PROBLEM, 'file', 'not to be read'),
+    'touched': Kind(
+        NOTE, 'file', 'copied, or changed by chown(1) and the like after they '
+        'came, which sets their order and age anew',
+        remedy='none is needed, but change only what has to be changed'),
     'spoilt': Kind(
-        NOTE, 'attempts file', 'attempts files',
-        'with lines that are no events', TAKE_AWAY),
+        NOTE, 'attempts file', 'with lines that are no events', TAKE_AWAY),
     'unreadable': Kind(
-        PROBLEM, 'intent', 'intents',
-        'and nobody knows what is to be done', TAKE_AWAY),
-    'alone': Kind(
-        NOTE, 'attempts file', 'attempts files', 'whose file is nowhere',
-        REMOVE),
+        PROBLEM, 'intent', 'and nobody knows what is to be done', TAKE_AWAY),
+    'alone': Kind(NOTE, 'attempts file', 'whose file is nowhere', REMOVE),
     'cut': Kind(
-        PROBLEM, 'second name', 'second names',
-        'left by a move that was cut off', REMOVE),
+        PROBLEM, 'second name', 'left by a move that was cut off', REMOVE),
     'settled': Kind(
-        NOTE, 'second name', 'second names',
-        'left by a move that was cut off',
-        line='none is needed, the next claim removes it')}
+        NOTE, 'second name', 'left by a move that was cut off',
+        remedy='none is needed, the next claim removes it')}
 
 
 def kind(name, space, store):
@@ -66,8 +60,7 @@ def kind(name, space, store):
         return found._replace(actions=([
             *TAKE_AWAY[0], gocept.filestore.doctor.finding.beside(store)],))
     if name == 'draft':
-        return found._replace(line=gocept.filestore.doctor.finding.command(
-            'filestore', 'clean', store, 'tmp'))
+        return found._replace(remedy=['filestore', 'clean', store, 'tmp'])
     return closed(found, space) if name == 'closed' else found
 
 
@@ -75,17 +68,12 @@ def closed(kind, space):
     """Say who may not read files of a space, and what lets them in."""
     rights = gocept.filestore.doctor.mode.Rights.of(space)
     who = gocept.filestore.doctor.mode.user(os.geteuid() or rights.owner)
-    if rights.is_shared:
-        group = gocept.filestore.doctor.mode.group(rights.group)
-        actions = (['chgrp', group], ['chmod', 'g+rw'])
-        tests = ('!', '-group', group, '-o', '!', '-perm', '-g+r')
-    else:
-        owner = gocept.filestore.doctor.mode.user(rights.owner)
-        actions = (['chown', owner], ['chmod', 'u+rw'])
-        tests = ('!', '-user', owner, '-o', '!', '-perm', '-u+r')
+    users, name = rights.users
     return kind._replace(
-        why='not to be read by %r' % who, actions=actions,
-        tests=('-type', 'f', '-links', '1', '(', *tests, ')'))
+        why='not to be read by %r' % who,
+        actions=([CHANGE[users], name], ['chmod', '%s+rw' % users[0]]),
+        tests=('-type', 'f', '-links', '1', '(', '!', '-' + users, name, '-o',
+               '!', '-perm', '-%s+r' % users[0], ')'))
 
 
 class Pile:
@@ -96,9 +84,9 @@ class Pile:
 
     shown = 3
 
-    def __init__(self, kind, directory, store):
-        self._kind = kind
-        self._directory = directory
+    def __init__(self, name, space, store):
+        self._kind = kind(name, space, store)
+        self._directory = space.path if space and space.name else store
         self._store = store
         self._count = 0
         self._names = []
@@ -109,10 +97,11 @@ class Pile:
 
     def finding(self):
         kind = self._kind
+        noun = kind.many or kind.one + 's' if self._count > 1 else kind.one
         return gocept.filestore.doctor.finding.Finding(
             kind.verdict, '%s %s in %r, %s: %s' % (
-                self._count, kind.one if self._count == 1 else kind.many,
-                self._directory, kind.why, self._described()), self._remedy())
+                self._count, noun, self._directory, kind.why,
+                self._described()), *self._remedy())
 
     @property
     def _more(self):
@@ -123,19 +112,19 @@ class Pile:
         return '%s and %s more' % (names, self._more) if self._more else names
 
     def _remedy(self):
-        if self._kind.line:
-            return self._kind.line
+        if self._kind.remedy:
+            return [self._kind.remedy]
         if self._more and self._kind.tests:
-            return self._with_find()
+            return [self._find()]
         paths = [os.path.join(self._directory, name) for name in self._names]
         commands = [[*action, *paths] for action in self._kind.actions]
         if self._more:
             commands.append(['filestore', 'doctor', self._store])
-        return gocept.filestore.doctor.finding.commands(commands)
+        return commands
 
-    def _with_find(self):
+    def _find(self):
         words = ['find', self._directory, '-mindepth', '1', '-maxdepth', '1',
                  *self._kind.tests]
         for action in self._kind.actions:
             words += ['-exec', *action, '{}', '+']
-        return gocept.filestore.doctor.finding.command(*words)
+        return words

@@ -2,6 +2,7 @@
 import contextlib
 import errno
 import fcntl
+import gocept.filestore.disk.file_system
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.probe
 import gocept.filestore.doctor.finding
@@ -16,7 +17,8 @@ PAUSE = 0.001  # seconds
 # Tries to lock a file each time it is asked to. It needs nothing of ours.
 PROGRAM = """
 import fcntl, os, sys
-descriptor = os.open(sys.argv[2], os.O_RDONLY, dir_fd=int(sys.argv[1]))
+descriptor = os.open(
+    sys.argv[2], int(sys.argv[3]), dir_fd=int(sys.argv[1]))
 print('open', flush=True)
 for line in sys.stdin:
     try:
@@ -37,7 +39,7 @@ class Other:
     def __init__(self, space, name):
         self._process = subprocess.Popen(
             [sys.executable, '-I', '-S', '-c', PROGRAM,
-             str(space.descriptor), name],
+             str(space.descriptor), name, str(space.locking)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, bufsize=0,
             pass_fds=[space.descriptor])
@@ -57,23 +59,33 @@ class Other:
             pass
 
 
-def flock(source, target, has_links):
+def flock(spaces):
     """Look whether a lock does all that a claim relies on."""
+    source, target = spaces.together[:2]
+    for weakness in gocept.filestore.disk.probe.weaknesses(source):
+        yield gocept.filestore.doctor.finding.problem(
+            weakness.reason + ' (so no file is claimed)' * weakness.is_refused,
+            weakness.remedy)
     with (gocept.filestore.disk.probe.probe(
             source, target) as (name, descriptor),
           contextlib.closing(Other(source, name)) as other):
         try:
             gocept.filestore.disk.lock.lock(descriptor)
+            is_own = gocept.filestore.disk.file_system.has_own_lock(descriptor)
             fault = find_entrance(
-                source, target, name, other, has_links) or find_end(
+                source, target, name, other, spaces.has_links) or find_end(
                 descriptor, other)
         except OSError as error:
             fault = 'does not work: %s' % (
                 gocept.filestore.doctor.finding.reason(error))
     if fault:
-        return gocept.filestore.doctor.finding.problem(
+        yield gocept.filestore.doctor.finding.problem(
             'flock(2) %s' % fault, REMEDY)
-    return gocept.filestore.doctor.finding.ok(
+    elif is_own:
+        yield gocept.filestore.doctor.finding.note(
+            'locks reach no other mount, and no other host',
+            'let all who use the store find it through this mount')
+    yield gocept.filestore.doctor.finding.ok(
         'flock(2) keeps others out, goes with a file that moves, and ends '
         'with its process')
 
@@ -95,7 +107,7 @@ def find_entrance(source, target, name, other, has_links):
 
 
 def is_free(space, name):
-    descriptor = space.open(name)
+    descriptor = space.open(name, space.locking)
     try:
         return gocept.filestore.disk.lock.lock(descriptor)
     finally:

@@ -8,18 +8,20 @@ import pwd
 import stat
 
 
+note = gocept.filestore.doctor.finding.note
 ALL = 0o7  # read, write and search
 OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def modes(spaces):
     """Look whether whoever may use one space may use all of them."""
-    rights = {space.path: Rights.of(space) for space in spaces}
+    rights = {space.path: Rights.of(space) for space in spaces.found}
     # Of several, the first one is usual: that is what was prepared.
     usual = collections.Counter(rights.values()).most_common(1)[0][0]
     for path, found in rights.items():
         yield from different(path, found, usual)
         yield from risky(path, found.mode)
+    yield gocept.filestore.doctor.finding.ok('all spaces are %s' % str(usual))
 
 
 def different(path, found, usual):
@@ -28,23 +30,20 @@ def different(path, found, usual):
     sentence = '%r is %s, others are %s' % (path, found, usual)
     remedy = found.remedy(path, usual)
     if found.users == usual.users:
-        yield gocept.filestore.doctor.finding.note(sentence, remedy)
+        yield note(sentence, *remedy)
     else:
         yield gocept.filestore.doctor.finding.problem(
             '%s: who may use them may not use it, or the other way '
-            'round' % sentence, remedy)
+            'round' % sentence, *remedy)
 
 
 def risky(path, mode):
     if mode & stat.S_ISVTX and mode & OTHERS:
-        yield gocept.filestore.doctor.finding.note(
-            'only its owner may take a file from %r, because of the sticky bit'
-            % path,
-            gocept.filestore.doctor.finding.command('chmod', '-t', path))
+        yield note('only its owner may take a file from %r, because of the '
+                   'sticky bit' % path, ['chmod', '-t', path])
     elif mode & stat.S_IWOTH:
-        yield gocept.filestore.doctor.finding.note(
-            'everybody on this host may remove files from %r' % path,
-            gocept.filestore.doctor.finding.command('chmod', 'o-w', path))
+        yield note('everybody on this host may remove files from %r' % path,
+                   ['chmod', 'o-w', path])
 
 
 class Rights(collections.namedtuple('Rights', 'owner group mode')):
@@ -63,24 +62,21 @@ class Rights(collections.namedtuple('Rights', 'owner group mode')):
         return '%s:%s' % (user(self.owner), group(self.group))
 
     @property
-    def is_shared(self):
-        """Tell whether the group may do all, whoever the owner is."""
-        return self.mode >> 3 & ALL == ALL
-
-    @property
     def users(self):
-        return ('group', self.group) if self.is_shared else (
-            'owner', self.owner)
+        """Return who may do all: the group, or else the owner."""
+        if self.mode >> 3 & ALL == ALL:
+            return 'group', group(self.group)
+        return 'user', user(self.owner)
 
     def remedy(self, path, usual):
-        """Return what turns these rights into the usual ones."""
+        """Return commands that turn these rights into the usual ones."""
         commands = []
         if (self.owner, self.group) != (usual.owner, usual.group):
             commands.append(['chown', usual.names, path])
         if self.mode != usual.mode:
             # With less than five digits, chmod(1) does not clear setgid.
             commands.append(['chmod', '%05o' % usual.mode, path])
-        return gocept.filestore.doctor.finding.commands(commands)
+        return commands
 
 
 def is_closed(space, name, status):

@@ -1,4 +1,5 @@
 """Whether and how files can be moved between the spaces."""
+import contextlib
 import errno
 import functools
 import gocept.filestore.disk.move
@@ -8,10 +9,13 @@ import itertools
 import os
 
 
+ok = gocept.filestore.doctor.finding.ok
+note = gocept.filestore.doctor.finding.note
 ELSEWHERE = 'put the store on ext4, xfs, btrfs or tmpfs'
 RENAME = 'renameat2(2)'
 LINK = 'link(2) and unlink(2)'
-NO_LINKS = (errno.EPERM, *gocept.filestore.disk.move.UNSUPPORTED)
+RESERVE = 'symlink(2) and rename(2)'
+PROTECTED = '/proc/sys/fs/protected_hardlinks'  # proc(5)
 
 
 def divide(spaces):
@@ -39,8 +43,10 @@ def can_rename(source, target):
     return True
 
 
-def device(together, others):
-    """Look at the spaces to or from which no file can be moved."""
+def device(spaces):
+    """Look for spaces to or from which no file can be moved."""
+    together, others = divide(spaces.usable)
+    spaces.together = together
     for space in others:
         yield gocept.filestore.doctor.finding.problem(
             'no file can be moved between %r and %r: %s' % (
@@ -48,6 +54,7 @@ def device(together, others):
             'take the files out of what is mounted there, then: %s' %
             gocept.filestore.doctor.finding.command(
                 'umount', *mounted(together, space)))
+    yield ok('files can be moved between them')
 
 
 def how_apart(one, two):
@@ -61,30 +68,56 @@ def mounted(together, space):
     return [space.path] if space.name else [other.path for other in together]
 
 
-def link(source, target):
+def link(spaces):
     """Look whether a file can have two names, as the second way needs it."""
+    source, target = spaces.together[:2]
     with gocept.filestore.disk.probe.probe(source, target) as (name, _):
         try:
             os.link(name, name, src_dir_fd=source.descriptor,
                     dst_dir_fd=target.descriptor)
         except OSError as error:
-            return gocept.filestore.doctor.finding.note(
-                'no file can be given a second name: %s' %
-                gocept.filestore.doctor.finding.reason(error), ELSEWHERE)
-    return gocept.filestore.doctor.finding.ok(
-        'a file can be given a second name')
+            yield note('no file can be given a second name', ELSEWHERE,
+                       error=error)
+    yield ok('a file can be given a second name')
+
+
+def move(spaces):
+    """Look how files can move and never replace others."""
+    way = safe_way(spaces.together)
+    spaces.has_links = way == LINK
+    sentence = 'files are moved by %s, and never replace others' % way
+    if way is None:
+        yield gocept.filestore.doctor.finding.problem(
+            'a file that is moved may replace another: none of %s, %s, and '
+            '%s keeps from it' % (RENAME, LINK, RESERVE), ELSEWHERE)
+    elif way != RENAME:
+        yield note('%s; here %s can not do that' % (sentence, RENAME),
+                   'if it is to be faster, %s' % ELSEWHERE)
+    if way == LINK and is_protected():
+        yield note(
+            'files of other users, which this one may not write, are moved by '
+            '%s: fs.protected_hardlinks is set' % RESERVE,
+            'if they are to move like the others, let those publish with a '
+            'mode that the group may write, such as 660')
+    yield ok(sentence)
 
 
 def safe_way(spaces):
-    """Return how files can move and never replace others, or None."""
-    for way, move, numbers in (
-            (RENAME, rename, gocept.filestore.disk.move.UNSUPPORTED),
-            (LINK, by_link, NO_LINKS)):
+    """Return in which way they do, or None."""
+    for way, move in ((RENAME, rename), (LINK, by_link), (
+            RESERVE, gocept.filestore.disk.move.by_reservation)):
         try:
             return way if never_replaces(move, spaces) else None
         except OSError as error:
-            if error.errno not in numbers:
+            if error.errno not in gocept.filestore.disk.move.UNSUPPORTED:
                 raise
+
+
+def is_protected():
+    """Tell whether Linux keeps users from linking files of others."""
+    with contextlib.suppress(OSError), open(PROTECTED) as file:
+        return int(file.read())
+    return 0
 
 
 def rename(source, name, target, new_name):
@@ -108,16 +141,3 @@ def never_replaces(move, spaces):
         except FileExistsError:
             return True
         return False
-
-
-def move(way):
-    if way is None:
-        return gocept.filestore.doctor.finding.problem(
-            'a file that is moved may replace another: neither %s nor '
-            '%s keeps from it' % (RENAME, LINK), ELSEWHERE)
-    sentence = 'files are moved by %s, and never replace others' % way
-    if way == RENAME:
-        return gocept.filestore.doctor.finding.ok(sentence)
-    return gocept.filestore.doctor.finding.note(
-        '%s; here %s can not do that' % (sentence, RENAME),
-        'if it is to be faster, %s' % ELSEWHERE)

@@ -1,80 +1,105 @@
 """Whether the directories of a store are there, and what lets us in."""
 import copy
 import errno
+import functools
+import gocept.filestore.batch.intent
 import gocept.filestore.disk.layout
+import gocept.filestore.disk.probe
 import gocept.filestore.disk.space
 import gocept.filestore.doctor.finding
 import gocept.filestore.doctor.mode
 import gocept.filestore.interfaces
+import itertools
 import os
 
 
+command = gocept.filestore.doctor.finding.command
+problem = gocept.filestore.doctor.finding.problem
 PREPARED = gocept.filestore.disk.layout.PREPARED
 ALL = gocept.filestore.disk.layout.ALL
 FULL = (errno.ENOSPC, errno.EDQUOT)
-FORBIDDEN = (errno.EACCES, errno.EPERM)
 
 
 class Spaces:
-    """The directories of a store, held open as far as they are there."""
+    """The directories of a store, as far as they are there, held open."""
 
-    def __init__(self, path, clock):
-        self._path = path
-        self.layout = gocept.filestore.disk.layout.Layout(path, clock=clock)
-        self.errors = {}
+    has_links = False  # whether files move by a second name
+    other = None  # those of the same store through another mount
+    ways = ()  # from where to where, and where that is seen
+
+    def __init__(self, path, clock, sleep):
+        self.path = path
+        self.sleep = sleep
+        self.usable = []  # where we can work
+        self.together = []  # between which files can be moved
+        layout = gocept.filestore.disk.layout.Layout(path, clock=clock)
+        self.clock = clock
+        self.intents = gocept.filestore.batch.intent.Intents(layout)
+        self._errors = {}
         # The directory of the store itself, like a space without a name.
-        self.root = self._opened('', self._open_root)
+        self.root = self._opened('', functools.partial(
+            gocept.filestore.disk.space.Space, path,
+            directory=os.path.join(path, os.curdir), durable=True))
         self.found = list(filter(None, (
-            self._opened(name, self.layout.__getitem__) for name in ALL)))
+            self._opened(name, layout.__getitem__) for name in ALL)))
 
     def _opened(self, name, open):
         try:
             return open(name)
         except OSError as error:
             # Not itself: its frames hold us, and we hold directories open.
-            self.errors[name] = copy.copy(error)
+            self._errors[name] = copy.copy(error)
 
-    def _open_root(self, name):
-        return gocept.filestore.disk.space.Space(
-            self._path, name, os.path.join(self._path, os.curdir), True)
-
-    def in_use(self):
-        """Return where something is made: in the store as well, at first."""
-        is_complete = self.root is None or len(self.found) == len(ALL)
-        return self.found + ([] if is_complete else [self.root])
-
-    def findings(self):
+    def spaces(self):
         """Look whether there are directories where they should be."""
-        error = self.errors.get('')
+        error = self._errors.get('')
         if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-            yield no_store(self._path, error)
+            yield no_store(self.path, error)
             return
         for name in self._with(gocept.filestore.interfaces.InTheWay):
-            yield in_the_way(self._path, name)
+            yield in_the_way(self.path, name)
         missing = [name for name in self._with(
             gocept.filestore.interfaces.NotPrepared) if name in PREPARED]
         if missing:
-            yield not_prepared(self._path, missing)
+            yield not_prepared(self.path, missing)
+        yield gocept.filestore.doctor.finding.ok('%r has %s' % (
+            self.path, ', '.join(space.name for space in self.found)
+            or 'no space that can be looked at'))
 
-    def refused(self):
+    def access(self):
+        """Look where we can work; without that there is little to see."""
+        yield from itertools.starmap(refused, self._refused())
+        # Something is made in the store as well, until it has all spaces.
+        is_complete = self.root is None or len(self.found) == len(ALL)
+        for space in self.found + ([] if is_complete else [self.root]):
+            try:
+                with gocept.filestore.disk.probe.probe(space):
+                    pass
+            except OSError as error:
+                yield refused(space.path, error)
+            else:
+                self.usable.append(space)
+        yield gocept.filestore.doctor.finding.ok(
+            '%r can read and write in all of them' % (
+                gocept.filestore.doctor.mode.user(os.geteuid())))
+
+    def _refused(self):
         """Return path and error of what is there and can not be opened."""
-        if not self.found and '' in self.errors:
-            return [(self._path, self.errors[''])]
-        return [(os.path.join(self._path, name), error)
-                for name, error in self.errors.items() if not isinstance(
+        if not self.found and '' in self._errors:
+            return [(self.path, self._errors[''])]
+        return [(os.path.join(self.path, name), error)
+                for name, error in self._errors.items() if not isinstance(
                     error, gocept.filestore.interfaces.FileStoreError)]
 
     def _with(self, kind):
-        return [name for name, error in self.errors.items()
+        return [name for name, error in self._errors.items()
                 if isinstance(error, kind)]
 
 
 def no_store(path, error):
-    """Return a finding for a store that is not there."""
     if isinstance(error, NotADirectoryError):
-        return gocept.filestore.doctor.finding.problem(
-            '%r is no directory, or does not lie in one' % path,
-            'name the directory of a store')
+        return problem('%r is no directory, or does not lie in one' % path,
+                       'name the directory of a store')
     prepare = ['filestore', 'prepare', path]
     if os.path.islink(path):
         return problem(
@@ -84,7 +109,6 @@ def no_store(path, error):
 
 
 def not_prepared(path, missing):
-    """Return a finding for a store that lacks these spaces."""
     what = ', '.join(missing) if len(missing) < len(PREPARED) else 'file store'
     return problem('there is no %s in %r' % (what, path), [
         'filestore', 'prepare', path])
@@ -103,46 +127,35 @@ def in_the_way(store, name):
         *prepare)
 
 
-def problem(sentence, *commands):
-    return gocept.filestore.doctor.finding.problem(
-        sentence, gocept.filestore.doctor.finding.commands(commands))
-
-
 def refused(path, error):
-    """Return a finding for a directory that we can not use."""
-    return gocept.filestore.doctor.finding.problem(
-        '%r can not use %r: %s' % (
-            gocept.filestore.doctor.mode.user(os.geteuid()), path,
-            gocept.filestore.doctor.finding.reason(error)),
-        remedy(path, error))
+    return problem(
+        '%r can not use %r' % (
+            gocept.filestore.doctor.mode.user(os.geteuid()), path),
+        remedy(path, error), error=error)
 
 
 def unknown(store, error):
     """Return a finding for an error that kept us from looking."""
     path = store if error.filename is None else error.filename
-    return gocept.filestore.doctor.finding.problem(
-        'not looked at in %r, because of %r: %s' % (
-            store, path, gocept.filestore.doctor.finding.reason(error)),
-        remedy(store, error))
+    return problem('not looked at in %r, because of %r' % (store, path),
+                   remedy(store, error), error=error)
 
 
 def remedy(path, error):
     """Return what to do about an error of the disk."""
-    command = gocept.filestore.doctor.finding.command
     if error.errno == errno.EROFS:
         return 'mount -o remount,rw "$(%s)"' % command(
             'findmnt', '-n', '-o', 'TARGET', '-T', path)
     if error.errno in FULL:
         return 'make room; this tells how much is left: %s' % command(
             'df', '-h', path)
-    if error.errno in FORBIDDEN:
+    if isinstance(error, PermissionError):
         return admission(path)
     return 'see what the kernel says about it: dmesg'
 
 
 def admission(path):
     """Return what lets us in."""
-    command = gocept.filestore.doctor.finding.command
     path, status = reachable(path)
     if status.st_uid == os.geteuid():
         return command('chmod', 'u+rwx', path)

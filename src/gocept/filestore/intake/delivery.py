@@ -1,14 +1,16 @@
 """Brings files that are parked in a folder into `new`."""
+import contextlib
 import errno
+import functools
 import gocept.filestore.disk.copy
 import gocept.filestore.disk.move
+import gocept.filestore.disk.probe
 import gocept.filestore.disk.space
 import gocept.filestore.event
 import gocept.filestore.interfaces
 import gocept.filestore.publish
 import logging
 import os
-import shutil
 import stat
 
 
@@ -16,77 +18,152 @@ logger = logging.getLogger(__name__)
 
 
 class Delivery:
-    """Brings files that are parked in a folder into `new`."""
+    """Brings files that are parked in a folder into `new`, together.
 
-    def __init__(self, layout, folder):
-        self._layout = layout
-        self._folder = folder
-        self._unsynced = {}
+    `noted(filename)` is a context manager that notes what is wrong with one.
+    """
+
+    def __init__(self, layout, folder, noted):
+        self.layout = layout
+        self.folder = folder
+        self.noted = noted
+        self.unsynced = {}
+
+    @contextlib.contextmanager
+    def together(self):
+        """Publish what is delivered in the block, at its end at the latest."""
+        self.taken, self._is_near = [], True
+        with gocept.filestore.publish.Group(self.layout) as self._group:
+            yield self._group
 
     def is_done(self, filename, status):
-        """Tell whether a file was delivered before, by a move in two steps
-        whose process has died in between; and do the second one.
+        """Tell whether a file was delivered or put back before, by a move in
+        two steps whose process has died in between; and do the second one.
         """
         if status.st_nlink < 2:
             return False
-        space = self._layout.space_of(filename, status)
-        if space is None:
-            raise self._folder.parked.not_alone(filename)
+        inside = self.folder.inside
+        space = gocept.filestore.disk.probe.leaves_names(inside) and (
+            inside if inside.is_at(filename, status)
+            else self.layout.space_of(filename, status))
+        if not space:
+            raise self.folder.parked.not_alone(filename)
         space.sync()
-        self._folder.parked.remove(filename)
+        self.folder.parked.remove(filename)
         return True
 
     def deliver(self, filename, file):
-        if not (self._set_mode(file) and self._move(filename, file)):
-            self._copy(filename, file)
+        """Let a file go with the others, unless it could not be synced."""
+        key = filename, os.fstat(file.fileno()).st_ino
+        if key in self.unsynced:
+            raise OSError(*self.unsynced[key])
+        if not (self._is_near and self._set_mode(file)):
+            return self._copy(filename, file)
+        if self.layout.durable:
+            gocept.filestore.disk.move.begin_writing(file.fileno())
+        self._group.add(Parcel(self, filename, file))
 
     def _set_mode(self, file):
         """Give a file its mode; tell whether we may."""
         mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
         try:
-            if self._layout.file_mode not in (None, mode):
-                os.fchmod(file.fileno(), self._layout.file_mode)
+            if self.layout.file_mode not in (None, mode):
+                os.fchmod(file.fileno(), self.layout.file_mode)
         except PermissionError:
             return False  # it is somebody else's; a copy is ours
         return True
 
-    def _move(self, filename, file):
-        """Move a file; tell whether it can be moved there."""
-        self._sync(filename, file)
-        new = self._layout['new']
-        try:
-            self._folder.parked.move(filename, new, filename)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            return False
-        with gocept.filestore.disk.space.Naming(new.path):
-            new.sync()
-        logger.info('%s: taken in', new.path_of(filename))
-        gocept.filestore.event.notify(
-            gocept.filestore.event.Published, filename, self._layout.path)
-        return True
-
-    def _sync(self, filename, file):
-        """Bring a file to the disk; what has failed is never tried again."""
-        key = filename, os.fstat(file.fileno()).st_ino
-        if key in self._unsynced:
-            raise OSError(*self._unsynced[key])
-        try:
-            if self._layout.durable:
-                gocept.filestore.disk.move.sync(file.fileno())
-        except gocept.filestore.interfaces.NotSynced as error:
-            self._unsynced[key] = error.errno, error.strerror
-            raise
+    def copy_far(self, filename, file):
+        """Copy what can not be moved; so most likely no file can."""
+        self._is_near = False
+        with self.noted(filename):
+            self._copy(filename, file)
 
     def _copy(self, filename, file):
-        mode = self._layout.file_mode
-        publication = gocept.filestore.publish.Publication(
-            self._layout, filename, 'wb',
-            file_mode=0o600 if mode is None else mode)
-        with publication as target:
-            shutil.copyfileobj(file, target)
+        mode = self.layout.file_mode
+        copy = Copy(self.layout, filename, 'wb',
+                    file_mode=0o600 if mode is None else mode)
+        copy.delivery, copy.join = self, self._group.add
+        copy.refuse = functools.partial(self.refuse, filename)
+        with copy as target:
+            gocept.filestore.disk.copy.copy_content(file, target)
+            gocept.filestore.disk.copy.copy_facts(file, target)
             if mode is None:
                 gocept.filestore.disk.copy.set_access(
                     target.fileno(), file.fileno())
-        self._folder.parked.remove(filename)
+
+    def refuse(self, filename, error):
+        with self.noted(filename):
+            raise error
+
+    @contextlib.contextmanager
+    def told(self, filename):
+        """Count a file as taken in, if nothing goes wrong in the block."""
+        with self.noted(filename):
+            yield
+            self.taken.append(filename)
+
+
+class Parcel:
+    """A parked file that is to be moved with others."""
+
+    def __init__(self, delivery, filename, file):
+        self.filename = filename
+        self.space = delivery.layout['new']
+        self._delivery = delivery
+        self._parked = delivery.folder.parked
+        self._file = open(os.dup(file.fileno()), 'rb')
+
+    def sync(self):
+        """Bring it to the disk; what has failed is never tried again."""
+        descriptor = self._file.fileno()
+        try:
+            with gocept.filestore.disk.space.Naming(
+                    self._parked.path_of(self.filename)):
+                if self.space.durable:
+                    gocept.filestore.disk.move.sync(descriptor)
+        except gocept.filestore.interfaces.NotSynced as error:
+            self._delivery.unsynced[
+                self.filename, os.fstat(descriptor).st_ino] = (
+                error.errno, error.strerror)
+            raise
+
+    def move(self):
+        self._parked.move(self.filename, self.space, self.filename)
+        self.undo()
+
+    def tell(self):
+        with self._delivery.told(self.filename):
+            tell(self.space, self.filename)
+
+    def fail(self, error):
+        try:
+            if error.errno == errno.EXDEV:
+                self._delivery.copy_far(self.filename, self._file)
+            else:
+                self._delivery.refuse(self.filename, error)
+        finally:
+            self.undo()
+
+    def undo(self):
+        # What was only read can not be lost.
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+class Copy(gocept.filestore.publish.Part):
+    """A copy of a parked file, which goes when that is published."""
+
+    delivery = None
+
+    def tell(self):
+        with self.delivery.told(self.filename):
+            self.delivery.folder.parked.remove(self.filename)
+            tell(self.space, self.filename)
+
+
+def tell(space, filename):
+    logger.info('%s: taken in', space.path_of(filename),
+                extra=space.facts(filename))
+    gocept.filestore.event.notify(
+        gocept.filestore.event.Published, filename, space.store)

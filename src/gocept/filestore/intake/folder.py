@@ -1,11 +1,13 @@
 """A directory that others drop files into, and what is hidden in it."""
 import contextlib
 import errno
+import gocept.filestore.disk.inotify
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.move
 import gocept.filestore.disk.name
 import gocept.filestore.disk.space
+import gocept.filestore.disk.writing
 import gocept.filestore.interfaces
 import os
 
@@ -31,6 +33,19 @@ class Folder:
         self._directory = gocept.filestore.disk.layout.absolute(
             os.fspath(path))
         self._layout = layout
+        self.watcher = gocept.filestore.disk.inotify.Watcher()
+
+    def watch(self):
+        """Watch the folder; tell whether something has come since before.
+
+        Where others can write through another kernel, nobody tells of all.
+        """
+        if not self.inside.is_local:
+            return True
+        if self.watcher.watches(self.inside):
+            return self.watcher.has_come()
+        self.watcher.watch(self.parked, self.parked, self.inside, written=True)
+        return True
 
     def lock(self):
         """Return a `Held`, or None while another process works here."""
@@ -75,37 +90,52 @@ class Folder:
         return os.fstat(self.parked.descriptor).st_ctime_ns
 
     def park(self, filename):
-        """Rename a file out of the folder, if it may go into a store."""
-        self._check(filename)
+        """Rename a file out of the folder, unless somebody writes it.
+
+        Return what `is_written` says of it. Who opens it for writing at this
+        moment waits until his path leads to it again.
+        """
+        gocept.filestore.disk.name.check(filename, self._layout.path)
+        with (open(self.inside.open_alone(filename), 'rb') as file,
+              gocept.filestore.disk.writing.kept(file.fileno()) as written):
+            if not written:
+                self._hide(filename)
+            if written is False:
+                written = gocept.filestore.disk.writing.is_awaited(
+                    file.fileno()) and self.put_back(filename)
+            return written
+
+    def _hide(self, filename):
         number = gocept.filestore.disk.move.noreplace(
-            self.inside.descriptor, filename, self.parked.descriptor,
-            filename)
+            self.inside.descriptor, filename, self.parked.descriptor, filename)
         if number in gocept.filestore.disk.move.UNSUPPORTED:
-            self._rename(filename)
-        elif number:
-            raise self._explained(number, filename)
+            number = self._rename(filename)
+        if number:
+            space = self.parked if number == errno.EEXIST else self.inside
+            raise space.explained(
+                OSError(number, os.strerror(number)), filename)
+
+    def put_back(self, filename):
+        """Give a file its path again; tell whether no newer one has it."""
+        with contextlib.suppress(gocept.filestore.interfaces.NameTaken):
+            self.parked.move(filename, self.inside, filename)
+            return True
+        return False
 
     def _rename(self, filename):
-        """Do the same where the file system can not do it in one step.
+        """Do the same in two steps; return the error number, or 0.
 
         To link and unlink would lose a file that is put there in between. We
         have the lock, so nobody else puts a file to be replaced in our way.
         """
         if self.parked.stat(filename):
-            raise self._explained(errno.EEXIST, filename)
+            return errno.EEXIST
         try:
             os.rename(filename, filename, src_dir_fd=self.inside.descriptor,
                       dst_dir_fd=self.parked.descriptor)
         except OSError as error:
-            raise self._explained(error.errno, filename) from None
-
-    def _explained(self, number, filename):
-        space = self.parked if number == errno.EEXIST else self.inside
-        return space.explained(OSError(number, os.strerror(number)), filename)
-
-    def _check(self, filename):
-        gocept.filestore.disk.name.check(filename, self._layout.path)
-        os.close(self.inside.open_alone(filename))
+            return error.errno
+        return 0
 
 
 def is_inside(directory, status):
@@ -116,12 +146,3 @@ def is_inside(directory, status):
             return False
         path = gocept.filestore.disk.layout.parent(path)
     return True
-
-
-def names(space):
-    """List the names that are not hidden."""
-    return [entry.name for entry in space.entries(is_visible)]
-
-
-def is_visible(entry):
-    return entry.name[0] != '.'

@@ -27,9 +27,12 @@ class Marker:
         self._folder = folder
         self._sleep = sleep
 
+    def of(self, filename):
+        return filename + self.suffix
+
     def objection(self, filename):
         """Return a reason why a file is not ready, or None."""
-        marker = filename + self.suffix
+        marker = self.of(filename)
         status = self._folder.inside.stat(marker)
         if status is None:
             return MISSING
@@ -48,7 +51,7 @@ class Marker:
 
     def remove(self, filename, moment):
         """Remove the marker of a file that was renamed at that moment."""
-        marker = filename + self.suffix
+        marker = self.of(filename)
         status = self._folder.inside.stat(marker)
         if status and status.st_ctime_ns < moment:
             with contextlib.suppress(FileNotFoundError):

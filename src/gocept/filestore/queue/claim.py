@@ -1,161 +1,233 @@
 """A file that is worked on: read, finished, failed or given back."""
 import contextlib
 import gocept.filestore.disk.draft
+import gocept.filestore.disk.file_system
+import gocept.filestore.disk.lock
+import gocept.filestore.disk.process
 import gocept.filestore.disk.space
 import gocept.filestore.event
 import gocept.filestore.interfaces
+import gocept.filestore.retry.attempt
 import gocept.filestore.retry.failed
 import io
 import logging
 import os
 import warnings
+import zope.event
 
 
 logger = logging.getLogger(__name__)
 MODES = ('r', 'rb', 'rt')
 
 
-@gocept.filestore.interfaces.implementer(
-    gocept.filestore.interfaces.IClaim)
-class Claim:
+@gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IClaim)
+class Claim(gocept.filestore.disk.process.Ours):
     """A file in `work` whose lock is ours."""
 
-    def __init__(self, attempts, work, filename, held, attempt=1,
-                 has_events=False, event=gocept.filestore.event.Claimed):
+    attempt = 1
+    due = None  # when the next attempt is, after this one has failed
+    pauses = None  # those of who goes on to claim
+    given_back = 0  # how often in a row, by now
+    has_failed = False
+    _event = gocept.filestore.event.Claimed
+    _has_events = False  # whether something is written down about it
+    _is_shared = False  # whether somebody else has its descriptor
+
+    def __init__(self, attempts, work, filename, held):
         self._layout = attempts.layout
         self._attempts = attempts
         self._work = work
         self._held = held
-        self._has_events = has_events
-        self._is_shared = False
-        self._event = event
         self._began = self._layout.now()
+        self._process = os.getpid()
         self.filename = filename
-        self.attempt = attempt
+
+    def go_on(self, attempt=1, event=gocept.filestore.event.Claimed):
+        """Go on with a file about which something is written down."""
+        self.attempt, self._event = attempt, event
+        self._has_events = True
+        return self
 
     def __enter__(self):
-        self._check()
+        self.check()
         return self
 
     def __exit__(self, kind, error, traceback):
         try:
-            if self._is_open():
-                self._settle(error)
+            if self._held is not None and self._is_ours():
+                self._settle(error)  # a forked child does not
         finally:
             self.drop()
 
-    def __del__(self):
+    def __del__(self, warn=warnings.warn):
         if self._held is None:
             return
-        is_ours = self._held.is_ours()
+        is_ours = self._is_ours()
         self.drop()
         if is_ours:
-            warnings.warn('dropped %r' % self, ResourceWarning, source=self)
-
-    def _is_open(self):
-        """Tell whether we are to settle this claim; a forked child is not."""
-        return self._held is not None and self._held.is_ours()
+            warn('dropped %r' % self, ResourceWarning, source=self)
 
     def __repr__(self):
         return '<%s.%s of %r, attempt %s>' % (
             type(self).__module__, type(self).__name__, self.path,
             self.attempt)
 
-    def told(self):
+    def tell(self):
         """Tell that it begins; without that it does not."""
         try:
             self._tell('claimed', self._event)
         except BaseException:
             self.release()
             raise
-        return self
 
-    def _tell(self, outcome, kind=None, *facts, level=logging.DEBUG):
-        if logger.isEnabledFor(level):
-            logger.log(level, '%s: attempt %s %s after %.3f seconds',
-                       self.path, self.attempt, outcome,
-                       self._layout.now() - self._began)
+    def _is_ours(self):
+        """Tell whether this process, and not its parent, has locked it.
+
+        Nobody can at the end of the interpreter, when modules are gone.
+        """
+        return bool(os) and self._process == os.getpid()
+
+    def _tell(self, outcome, kind=None):
+        if logger.isEnabledFor(logging.DEBUG):
+            self._log(logging.DEBUG, outcome)
         if kind is not None:
-            gocept.filestore.event.notify(
-                kind, self.filename, self._layout.path, self.attempt, *facts)
+            self._notify(kind)
+
+    def _notify(self, kind, *facts):
+        gocept.filestore.event.notify(
+            kind, self.filename, self._layout.path, self.attempt, *facts)
+
+    def _log(self, level, outcome, then='', error=None):
+        gocept.filestore.retry.attempt.log(
+            logger, level, self, outcome, self._layout.now() - self._began,
+            then, error)
 
     @property
     def path(self):
         return self._work.path_of(self.filename)
 
     def fileno(self):
-        self._check()
+        self.check()
         self._is_shared = True
-        return self._held.descriptor
+        return self._held[0]
+
+    @property
+    def metadata(self):
+        self.check()
+        with gocept.filestore.disk.space.Naming(self.path):
+            return self._attempts.metadata(self.filename, self._held[1])
 
     def open(self, mode='r', encoding=None, errors=None, newline=None):
-        self._check()
+        self.check()
         if mode not in MODES:
             raise ValueError('the mode to read with is one of %s, not %r'
                              % (', '.join(MODES), mode))
-        text = gocept.filestore.disk.draft.text_options(
-            mode, encoding, errors, newline)
+        text = None
+        if not (encoding is errors is newline is None):
+            text = gocept.filestore.disk.draft.text_options(
+                mode, encoding, errors, newline)
         try:
+            if self._is_shared:  # somebody else may move its position
+                descriptor = self._work.known().open(self.filename)
+            else:
+                self._is_shared = True
+                descriptor = os.dup(self._held[0])
             return open(
-                self._descriptor(), mode, io.DEFAULT_BUFFER_SIZE, *text)
+                descriptor, mode, io.DEFAULT_BUFFER_SIZE,
+                *text or gocept.filestore.disk.draft.USUAL['b' in mode])
         except OSError as error:
             raise self._work.explained(error, self.filename) from None
 
-    def _descriptor(self):
-        """Return a descriptor whose position nobody else moves."""
-        if self._is_shared:
-            return self._work.open(self.filename)
-        self._is_shared = True
-        return os.dup(self._held.descriptor)
+    def read_bytes(self):
+        self.check()
+        (descriptor, status), pieces, start = self._held, [], 0
+        try:
+            while piece := os.pread(descriptor, max(
+                    status.st_size + 1 - start, io.DEFAULT_BUFFER_SIZE),
+                    start):
+                pieces.append(piece)
+                start += len(piece)
+        except OSError as error:
+            raise self._work.explained(error, self.filename) from None
+        return b''.join(pieces)
+
+    def read_text(self, encoding=None, errors=None, newline=None):
+        return gocept.filestore.disk.draft.decoded(
+            self.read_bytes(), encoding, errors, newline)
 
     def finish(self, keep=True):
         self.done(keep)
-        self._tell('finished', gocept.filestore.event.Finished)
+        if zope.event.subscribers or logger.isEnabledFor(logging.DEBUG):
+            self._tell('finished', gocept.filestore.event.Finished)
 
     def done(self, keep):
         """Settle it, and let others tell."""
-        self._check()
+        self.check(is_to_end=True)
+        if self.pauses:
+            self.pauses.pop(self.filename, None)
         if self._has_events:
-            self._forget()
+            self._settle_events(is_there=True)
         if keep:
             self._take_away(self._keep)
-            self.drop()
         else:
-            self._remove()
+            if not self._work.is_local:
+                self._take_away(self._stay)  # another host may have it
+            try:
+                self._work.remove(self.filename)
+            except FileNotFoundError:
+                pass  # GlusterFS says so to the process that has removed it
+            if self._has_events:
+                self._forget()
+        (descriptor, _), self._held = self._held, None
+        gocept.filestore.disk.lock.let_go(descriptor, None, keep)
+
+    def _settle_events(self, is_there):
+        with gocept.filestore.disk.space.Naming(self.path):
+            self._attempts.settle(self.filename, self._inode, is_there)
 
     def _forget(self):
+        """Drop what has come with it, now that it has gone."""
         with gocept.filestore.disk.space.Naming(self.path):
             self._attempts.forget(self.filename, self._inode)
 
-    def _remove(self):
-        try:
-            self._work.remove(self.filename)
-        except FileNotFoundError:
-            pass  # GlusterFS says so to the process that has removed it
-        held, self._held = self._held, None
-        held.close()
-
     def fail(self, error):
-        self._check()
-        self._has_events = True
+        self.check(is_to_end=True)
+        if self.pauses:
+            self.pauses.pop(self.filename, None)
+        self._has_events = self.has_failed = True
         with gocept.filestore.disk.space.Naming(self.path):
-            is_last = self._attempts.fail(
+            self.due = self._attempts.fail(
                 self.filename, self._inode, self.attempt, error)
-            if is_last:
-                self._take_away(self._give_up)
+            self._take_away(
+                self._give_up if self.due is None else self._stay)
         self.drop()
-        self._tell_failed(is_last, error)
+        self._tell_failed(error)
 
-    def _tell_failed(self, is_last, error):
-        if is_last:
-            self._tell('was the last one, and failed',
-                       gocept.filestore.event.GivenUp, error,
-                       level=logging.INFO)
+    def _tell_failed(self, error):
+        """Tell of it; of the first and the last time with the traceback.
+
+        What was planned needs nobody's attention.
+        """
+        if self.due is None:
+            level, then = logging.ERROR, 'given up'
+            kind = gocept.filestore.event.GivenUp
         else:
-            self._tell('failed', gocept.filestore.event.Failed, error)
+            level, then = logging.WARNING, 'tried again in %s seconds' % round(
+                max(0, self.due - self._layout.clock()))
+            kind = gocept.filestore.event.Failed
+            if isinstance(error, gocept.filestore.interfaces.Retry):
+                level = logging.INFO
+        is_told = level == logging.ERROR or (
+            level == logging.WARNING and self.attempt == 1)
+        self._log(level, 'failed', ', %s: %s' % (
+            then, gocept.filestore.retry.attempt.reason(error)),
+            error if is_told else None)
+        self._notify(kind, error)
 
     def release(self):
-        self._check()
+        self.check(is_to_end=True)
+        if self.pauses is not None:
+            self.given_back = self.pauses.begin(self.filename)
         with gocept.filestore.disk.space.Naming(self.path):
             try:
                 self._take_away(self._give_back)
@@ -167,14 +239,14 @@ class Claim:
     def _settle(self, error):
         if error is None:
             self.finish()
-        elif isinstance(error, Exception):
-            self.fail(error)
-        else:
+        elif gocept.filestore.disk.process.is_stop(error):
             self.release()
+        else:
+            self.fail(error)
 
     def _keep(self):
         """Move the file to `cur`, in the place of an older one."""
-        cur = self._layout.recent('cur')
+        [cur] = self._layout.recent('cur')
         while True:
             try:
                 return self._work.move(self.filename, cur, self.filename)
@@ -190,30 +262,63 @@ class Claim:
         gocept.filestore.retry.failed.take(
             self._layout, self._work, self.filename)
 
+    def _stay(self):
+        if not self._work.is_at(self.filename, self._held[1]):
+            raise self._work.no_such_file(self.filename)
+
     def _give_back(self):
         self._work.move(self.filename, self._layout['new'], self.filename)
 
     def _take_away(self, move):
         """Move the file out of `work`, unless somebody did so by hand."""
+        self._work.known()
         try:
             move()
         except gocept.filestore.interfaces.NoSuchFile:
-            self._forget()
+            self._settle_events(is_there=False)
             self.drop()
             raise
 
     @property
     def _inode(self):
-        return self._held.status.st_ino
+        return self._held[1].st_ino
 
-    def _check(self):
-        if self._held is None:
-            raise gocept.filestore.interfaces.Settled(
-                self.filename, self._layout.path,
-                'this claim was settled before')
+    def check(self, is_to_end=False,
+              is_open=gocept.filestore.disk.process.is_open):
+        """Raise an error for one that was settled, or is lost, or not ours."""
+        held, kind = self._held, gocept.filestore.interfaces.Settled
+        if held is None:
+            reason = 'this claim was settled before'
+        elif is_to_end and self._process != os.getpid():
+            reason = 'this claim belongs to another process'
+        elif not is_open(*held):
+            kind = gocept.filestore.interfaces.ClaimLost
+            reason = 'somebody else has closed its descriptor'
+        elif is_to_end and not self._work.is_local and self._is_lost():
+            kind = gocept.filestore.interfaces.ClaimLost
+            reason = 'this host was cut off, and another process has it'
+        else:
+            return
+        if kind is gocept.filestore.interfaces.ClaimLost:
+            self.drop()
+        raise kind(self.filename, self._layout.path, reason)
 
-    def drop(self):
+    def _is_lost(self):
+        """Tell whether somebody has taken it over although we live.
+
+        A server gives the locks of a host away that is cut off for too long.
+        Who has the file keeps us from locking it again; who has had it and
+        let it wait, or put it back, has written down that we have died. On
+        SMB nobody can lock again what he has locked himself.
+        """
+        descriptor = self._held[0]
+        is_held = gocept.filestore.disk.lock.lock(descriptor) or (
+            gocept.filestore.disk.file_system.is_smb(descriptor))
+        return not is_held or self._attempts.history(
+            self.filename, self._inode).attempts >= self.attempt
+
+    def drop(self, let_go=gocept.filestore.disk.lock.let_go):
         """Let go and settle nothing, as if this process had died."""
         held, self._held = self._held, None
         if held is not None:
-            held.release()
+            let_go(*held, has_to_unlock=self._is_ours())

@@ -10,13 +10,13 @@ NO_LEASES = ('the file system of %r can not tell who is writing a file: a '
 class Guard(gocept.filestore.disk.writing.Quiet):
     """Keeps files from being claimed that somebody is still writing."""
 
-    def is_whole(self, space, filename, held):
+    def is_whole(self, space, filename, descriptor, status):
         """Tell whether a file was quiet, and is not being written."""
-        return (self.has_passed(filename, held.status)
-                and not self.is_written(space, held))
+        return (self.has_passed(filename, status)
+                and not self.is_written(space, descriptor))
 
-    def is_written(self, space, held):
-        written = gocept.filestore.disk.writing.is_written(held.descriptor)
+    def is_written(self, space, descriptor):
+        written = gocept.filestore.disk.writing.is_written(descriptor)
         if written is None:
             warnings.warn(NO_LEASES % (space.store, space.name),
                           RuntimeWarning)

@@ -4,19 +4,22 @@ import errno
 import functools
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
-import gocept.filestore.disk.move
 import gocept.filestore.disk.name
-import gocept.filestore.disk.space
+import gocept.filestore.disk.probe
+import gocept.filestore.interfaces
 import gocept.filestore.queue.claim
 import gocept.filestore.queue.recovery
 import gocept.filestore.queue.waiting
 import gocept.filestore.retry.known
+import logging
+import math
 import time
+import warnings
 
 
 first = gocept.filestore.queue.recovery.first
-# Somebody else was faster, or the name is in work.
-LOST = (errno.EEXIST, *gocept.filestore.disk.space.GONE)
+logger = logging.getLogger(__name__)
+warned = set()  # directories of stores
 
 
 class Queue:
@@ -26,15 +29,17 @@ class Queue:
     listings = 3  # at most, before nothing is there to be claimed
     pause = 0.001  # seconds
     share = 0.03  # of the time, at most, goes to what was left to others
+    _fit = None  # the place where claims hold, as far as we know
 
     def __init__(self, attempts, intents, guard=None,
                  is_wanted=gocept.filestore.disk.name.everything, order='age',
                  sleep=time.sleep):
-        if order not in gocept.filestore.queue.waiting.ORDERS:
+        if order not in gocept.filestore.interfaces.ORDERS:
             raise ValueError('the order of files is one of %s, not %r' % (
-                ', '.join(gocept.filestore.queue.waiting.ORDERS), order))
+                ', '.join(gocept.filestore.interfaces.ORDERS), order))
         self._layout = attempts.layout
         self._attempts = attempts
+        self._intents = intents
         self._guard = guard
         self._is_wanted = is_wanted
         self._order = order
@@ -45,51 +50,66 @@ class Queue:
         self._sleep = sleep
         self._look_at = self._list_at = self._layout.now()
 
-    def claim(self):
+    def claim(self, pauses):
         if self._layout.now() >= self._look_at:
             self._look()
-        if self._recovery.is_time() and (claim := self._recovery.claim(
-                self._take_from_new, [], self.most)):
+        if self._layout.now() >= self._recovery.look_at and (
+                claim := self._recovery.claim(
+                    self._take_from_new, pauses, self.most)):
             return claim
         listing = self._listing
         return first(
             iter(listing.next, None), functools.partial(self._take, listing),
-            []) or self._afresh()
+            pauses) or self._afresh(pauses)
 
     def _look(self):
         """Forget directories that may have been moved aside, or made."""
+        place = self._layout['new'].identity
+        if self._fit != place:
+            self._check_fitness(self._layout['tmp'])
+            self._fit = place
         self._look_at = self._layout.now() + self._layout.interval
-        if (self._listing.new is not self._layout['new']
+        if (self._listing.place != place
                 or self._listing.has_skipped
                 and self._layout.now() >= self._list_at):
             self._listing = gocept.filestore.queue.waiting.Listing()
-        self._listing.work = None
         self._known.renew()
         self._listing.put_back()
 
-    def _afresh(self):
+    def _check_fitness(self, tmp):
+        """Take nothing where no claim holds, and warn where one may not."""
+        for weakness in () if tmp.is_local else (
+                gocept.filestore.disk.probe.weaknesses(tmp)):
+            reason = '%s; %s' % weakness[:2]
+            if weakness.is_refused:
+                raise OSError(errno.EOPNOTSUPP, reason, tmp.store)
+            if tmp.directory not in warned:
+                warned.add(tmp.directory)
+                logger.warning('%r: %s', tmp.store, reason)
+                warnings.warn('%r: %s' % (tmp.store, reason), RuntimeWarning)
+
+    def _afresh(self, pauses):
         """Claim from a new listing, or say that there is nothing.
 
         Somebody may hold a file for a moment only, and leave it: he sees that
         its name is in work, when it is not any more.
         """
-        for _ in range(self.listings):
-            claim = self._from_new_listing()
-            if claim is not None or not self._listing.has_held:
+        for number in range(self.listings):
+            claim = self._from_new_listing(pauses, number + 1 < self.listings)
+            listing = self._listing
+            if claim or not (listing.has_held or listing.has_skipped):
                 return claim
-            self._sleep(self.pause)
+            if listing.has_held:
+                self._sleep(self.pause)
 
-    def _from_new_listing(self):
-        """Claim from a new listing, or raise what forbids it."""
-        refused = []
+    def _from_new_listing(self, pauses, may_skip):
         listing = self._listing = self._list()
+        if not may_skip:
+            listing.lost = -math.inf  # what it leaves might be the last one
         # In this order, a file whose process dies meanwhile is found.
-        claim = first(
+        return first(
             iter(listing.next, None), functools.partial(self._take, listing),
-            refused) or self._recovery.claim(self._take_from_new, refused)
-        if claim is None and refused:
-            raise refused[0]
-        return claim
+            pauses) or self._recovery.claim(self._take_from_new, pauses)
 
     def _list(self):
         begin = self._layout.now()
@@ -103,75 +123,71 @@ class Queue:
         return listing
 
     def _take_from_new(self, filename):
-        listing = gocept.filestore.queue.waiting.Listing()
-        listing.new = self._layout['new']
-        return self._take(listing, filename)
+        return self._take(gocept.filestore.queue.waiting.Listing(), filename)
 
     def _take(self, listing, filename):
         """Claim a file that waits, or return None."""
-        work = listing.work = listing.work or self._layout.made('work')
-        held = gocept.filestore.disk.lock.hold(
-            listing.new, filename, busy=False)
+        new, work = self._layout.recent('new', 'work')
+        held = gocept.filestore.disk.lock.take(new, filename, busy=False)
         if not held:
             listing.has_held |= held is False
             listing.lose()
             return None
+        claim = gocept.filestore.queue.claim.Claim(
+            self._attempts, work, filename, held)
+        taken = None
         try:
-            return self._take_held(listing, work, filename, held)
-        except BaseException:
-            held.release()  # the error refers to it, and may live long
-            raise
+            taken = self._take_held(listing, new, work, claim, *held)
+        finally:
+            if taken is not claim:
+                claim.drop()  # an error refers to it, and may live long
+        return taken
 
-    def _take_held(self, listing, work, filename, held):
+    def _take_held(self, listing, new, work, claim, descriptor, status):
+        filename = claim.filename
         if self._guard and not self._guard.is_whole(
-                listing.new, filename, held):
-            held.release()
+                new, filename, descriptor, status):
             return None
-        if held.status.st_nlink > 1:
-            self._remove_twin(filename, held)
-        number = 1
-        has_events = self._known.has(filename, held.status.st_ctime_ns)
-        if has_events:
+        if status.st_nlink > 1 and (
+                gocept.filestore.disk.probe.leaves_names(new)):
+            self._remove_twin(filename, status)
+        if self._known.has(filename, status.st_ctime_ns, new):
             # Before it moves: in `work`, it would look like one that waits.
-            number = self._attempts.begin(filename, held.status)
-        if not self._move(listing.new, filename, work, held):
+            claim.go_on(self._attempts.begin(filename, status))
+        try:
+            new.move(filename, work, filename, status)
+        except gocept.filestore.interfaces.NameTaken:
+            return self._listing.behind.append(filename)
+        except gocept.filestore.interfaces.NoSuchFile:
             return None
         listing.lost = 0
-        found = work.fresh_stat(filename)
-        if not found or found.st_ino != held.status.st_ino:
+        found = work.stat(filename)
+        if not found or found.st_ino != status.st_ino:
             # A newer file has just replaced the one that we locked.
+            claim.drop()
             return self._recovery.take_over(
                 work, filename, self._take_from_new, is_new=True)
-        claim = gocept.filestore.queue.claim.Claim(
-            self._attempts, work, filename, held, number, has_events)
-        if self._guard and self._guard.is_written(work, held):
+        if self._guard and self._guard.is_written(work, descriptor):
             return claim.release()  # opened just before it was moved
         return claim
 
-    def _move(self, new, filename, work, held):
-        """Move a file to `work`; tell whether nobody was faster."""
-        try:
-            gocept.filestore.disk.move.move(
-                new.descriptor, filename, work.descriptor, filename,
-                self._layout.durable, held.status)
-        except OSError as error:
-            held.release()
-            if error.errno == errno.EEXIST:
-                self._listing.behind.append(filename)
-            if error.errno in LOST:
-                return False
-            raise new.explained(error, filename) from None
-        return True
-
-    def _remove_twin(self, filename, held):
+    def _remove_twin(self, filename, status):
         """Remove the name in `failed` or `tmp`, if a crash has left two.
 
         There it has been put back, or published, and it is up to us now.
+        Somebody else's link to an equal file has another name than ours.
         """
         for name in gocept.filestore.disk.layout.sources('new'):
             space = name != 'work' and self._layout.get(name)
             for entry in space.entries() if space else ():
-                if entry.inode() == held.status.st_ino:
+                if entry.inode() == status.st_ino and (
+                        self._was_moved(name, entry.name, filename)):
                     with contextlib.suppress(FileNotFoundError):
                         # who is moving it has just done so
                         space.remove(entry.name)
+
+    def _was_moved(self, space, name, filename):
+        """Tell whether our own move from a space has left this name."""
+        return gocept.filestore.disk.name.can_become(
+            name, filename, is_draft=space == 'tmp') and not (
+                self._intents.has_draft(name, but=filename))

@@ -5,6 +5,7 @@ import gocept.filestore.disk.layout
 import gocept.filestore.disk.listing
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.name
+import gocept.filestore.disk.probe
 import gocept.filestore.event
 import gocept.filestore.interfaces
 import gocept.filestore.queue.claim
@@ -14,10 +15,6 @@ import time
 
 
 logger = logging.getLogger(__name__)
-# Errors after which there is no point in going on with other files.
-WRONG_WITH_ALL = (gocept.filestore.interfaces.NotPrepared,
-                  gocept.filestore.interfaces.NotSynced)
-NOBODY = None, 0
 
 
 class Recovery:
@@ -39,14 +36,11 @@ class Recovery:
         self._disk_clock = disk_clock
         self._found = collections.deque()
         self._due = {}
-        self._waiting = NOBODY  # a list, and when the first of it is due
-        self._look_at = self._layout.now()
+        self._moment = 0  # of the last look
+        self._waiting = None, 0  # a list, and when the first of it is due
+        self.look_at = self._layout.now()  # not before, unless in vain
 
-    def is_time(self):
-        """Tell whether it is time to look for something to take over."""
-        return self._layout.now() >= self._look_at
-
-    def claim(self, take, refused, most=None):
+    def claim(self, take, pauses, most=None):
         """Claim a file, or return None.
 
         `take` claims one that turns out to lie in `new`. Of what was found
@@ -61,7 +55,7 @@ class Recovery:
             found = self._found = self._found or self._look(work)
         claim = first(
             following(found, most),
-            lambda key: self._claim(work, key, take), refused)
+            lambda key: self._claim(work, key, take), pauses)
         if claim is None or not self._found:
             self._postpone(self._layout.now() - begin)
         return claim
@@ -74,7 +68,9 @@ class Recovery:
         """
         moment, known, found = self._layout.clock(), {}, []
         files = self._listing.files(work) if work else ()
-        waiting, until = self._waiting
+        if moment < self._moment:  # the clock was wrong, or is
+            self._due, self._waiting = {}, (None, 0)
+        self._moment, (waiting, until) = moment, self._waiting
         if files is waiting and moment < until:
             return collections.deque()
         for key in files:
@@ -91,7 +87,7 @@ class Recovery:
     def _postpone(self, duration):
         """Leave it for a while; sooner if there is more to look into."""
         interval = 0 if self._found else self._layout.interval
-        self._look_at = self._layout.now() + min(
+        self.look_at = self._layout.now() + min(
             max(interval, duration / self.share), self.longest)
 
     def _claim(self, work, key, take):
@@ -137,7 +133,8 @@ class Recovery:
         inode = held.status.st_ino
         return (work.inode(filename) == inode
                 and not self._intents.has_claim(filename, inode)
-                and not (self._guard and self._guard.is_written(work, held)))
+                and not (self._guard and self._guard.is_written(
+                    work, held.descriptor)))
 
     def _begin(self, work, filename, held, is_new):
         if is_new:
@@ -149,7 +146,7 @@ class Recovery:
         if number is None:
             return None
         return gocept.filestore.queue.claim.Claim(
-            self._attempts, work, filename, held, number, True, event)
+            self._attempts, work, filename, held.give()).go_on(number, event)
 
     def _resume(self, work, filename, inode):
         """Return the number of the attempt that begins, or None for none."""
@@ -159,16 +156,19 @@ class Recovery:
         number = self._attempts.resume(filename, inode, history)
         if history.is_running:
             logger.warning('%s: the process of attempt %s has died',
-                           work.path_of(filename), history.attempts + 1)
+                           work.path_of(filename), history.attempts + 1,
+                           extra=work.facts(
+                               filename, attempt=history.attempts + 1))
         if number is None:
             gocept.filestore.retry.failed.take(self._layout, work, filename)
-            self._tell_given_up(filename, inode)
+            self._tell_given_up(work, filename, inode)
         return number
 
-    def _tell_given_up(self, filename, inode):
+    def _tell_given_up(self, work, filename, inode):
         history = self._attempts.history(filename, inode)
-        logger.warning('%r of %r: given up after %s attempts', filename,
-                       self._layout.path, history.attempts)
+        logger.error('%r of %r: given up after %s attempts', filename,
+                     self._layout.path, history.attempts,
+                     extra=work.facts(filename, attempt=history.attempts))
         gocept.filestore.event.notify(
             gocept.filestore.event.GivenUp, filename, self._layout.path,
             history.attempts, history.error)
@@ -178,15 +178,15 @@ class Recovery:
         if work.has_file(filename):
             return None  # it waits
         held.release()
-        return take(filename) if self._layout['new'].has_file(
-            filename) else None
+        if self._layout['new'].has_file(filename):
+            return take(filename)
 
     def _is_elsewhere(self, filename, held):
         """Tell whether a crash inside a move left the file with two names."""
-        spaces = filter(None, map(
-            self._layout.get, gocept.filestore.disk.layout.targets('work')))
-        found = filter(None, (space.stat(filename) for space in spaces))
-        return held.status.st_ino in [status.st_ino for status in found]
+        return gocept.filestore.disk.probe.leaves_names(
+            self._layout['new']) and self._layout.space_of(
+                filename, held.status,
+                gocept.filestore.disk.layout.targets('work'))
 
     def _undo(self, work, filename, held, take):
         """Remove the name in `work`, which only the owner of the lock may.
@@ -198,21 +198,27 @@ class Recovery:
         return take(filename)
 
 
-def first(found, claim, refused):
+def first(found, claim, pauses):
     """Claim the first file that is to be had.
 
-    What is wrong with one file does not keep others waiting.
+    What is wrong with one file does not keep others waiting, only itself.
     """
     for item in found:
+        if pauses and pauses.is_on(name_of(item)):
+            continue
         try:
             claimed = claim(item)
-        except WRONG_WITH_ALL:
+        except gocept.filestore.interfaces.WRONG_WITH_ALL:
             raise
         except OSError as error:
-            refused.append(error)
+            pauses.append(error, name_of(item))
             continue
         if claimed is not None:
             return claimed
+
+
+def name_of(item):
+    return item if isinstance(item, str) else item[1]
 
 
 def following(found, most):

@@ -1,37 +1,67 @@
 """Some of the files of a store, as its users see them."""
+import functools
+import gocept.filestore.disk.process
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
+import gocept.filestore.queue.claim
 import gocept.filestore.queue.watch
+import gocept.filestore.retry.policy
+import logging
 import os
+import zope.event
+
+
+logger = gocept.filestore.queue.claim.logger
+
+
+@gocept.filestore.interfaces.described(gocept.filestore.interfaces.IQueue)
+class Claiming:
+    """Claims the files of one queue, and carries on with batches."""
+
+    def __init__(self, layout, settlement, queue):
+        self._layout = layout
+        self._settlement = settlement
+        self._queue = queue
+        self._pauses = gocept.filestore.queue.watch.Pauses()
+        self._pauses.now = layout.now
+
+    def claim(self, pauses=None):
+        if pauses is None:
+            pauses = gocept.filestore.retry.policy.Pauses()
+        try:
+            if self._layout.now() >= self._settlement.look_at:
+                self._settlement.look(pauses)
+            claim = self._queue.claim(pauses)
+            if claim is None and self._settlement.settle(pauses):
+                claim = self._queue.claim(pauses)
+        except OSError as error:
+            gocept.filestore.disk.space.tell_path(
+                error, os.path.join(self._layout.path, 'new'))
+            raise
+        if pauses.errors:
+            pauses.tell(claim)
+        if claim is not None:
+            claim.pauses = pauses
+            if zope.event.subscribers or logger.isEnabledFor(logging.DEBUG):
+                claim.tell()
+        return claim
+
+    def claims(self):
+        pauses = gocept.filestore.retry.policy.Pauses()
+        pauses.now = self._layout.now
+        # This survives an error.
+        return iter(functools.partial(self.claim, pauses), None)
+
+    def watch(self, poll=gocept.filestore.interfaces.POLL):
+        return gocept.filestore.queue.watch.Watch(
+            functools.partial(self.claim, self._pauses), self._layout, poll)
 
 
 @gocept.filestore.interfaces.implementer(
     gocept.filestore.interfaces.ISelection)
-class Selection:
-    """The files of one queue, and of batches that are carried on."""
+class Selection(Claiming, gocept.filestore.disk.process.Ours):
+    """The files that somebody has selected, and their store."""
 
-    def __init__(self, store, layout, settlement, queue):
+    def __init__(self, store, *how):
+        super().__init__(*how)
         self.store = store
-        self._layout = layout
-        self._settlement = settlement
-        self._queue = queue
-        self._new = gocept.filestore.disk.space.Naming(
-            os.path.join(layout.path, 'new'))
-
-    def claim(self):
-        refused = []
-        with self._new:
-            self._settlement.look(refused)
-            claim = self._queue.claim()
-            if claim is None and self._settlement.settle(refused):
-                claim = self._queue.claim()
-        if claim is None and refused:
-            raise refused[0]
-        return claim and claim.told()
-
-    def claims(self):
-        return iter(self.claim, None)  # which survives an error
-
-    def watch(self, poll=gocept.filestore.interfaces.POLL):
-        return gocept.filestore.queue.watch.Watch(
-            self.claim, self._layout, poll)

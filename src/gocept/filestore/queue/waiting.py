@@ -2,51 +2,43 @@
 import collections
 import gocept.filestore.disk.listing
 import gocept.filestore.disk.name
-import itertools
 import math
-import threading
 
 
-ORDERS = ('age', 'directory', 'name')
-CHUNK = 256  # names that are read at once
+CHUNK = 4096  # names that are read at once
 BLOCK = 64  # names, at most, that are left to who was faster
-SHARE = 16  # and at most one of so many that are left
+FEW = 16  # the last names, of which none is left
 
 
 class Listing:
-    """What waited in `new` at one moment, and where it goes."""
+    """What waited in `new` at one moment."""
 
-    work = None
+    place = None  # the identity of `new`
     has_held = False  # whether somebody held a file of it
     has_skipped = False  # whether files of it were left to others
-    # So many files, one after the other, were taken by others. Until one was
-    # claimed none is left to others, since that might be the last one.
-    lost = -math.inf
+    lost = 0  # so many files, one after the other, were taken by others
 
     def __init__(self, new=None, order='age',
                  is_wanted=gocept.filestore.disk.name.everything):
-        self.new = new
         self.behind = []  # those behind an older one of their name
         self._keys = collections.deque()
-        self._more = iter(())
+        self._new = None  # as long as there may be more to read
+        self._met = set()
         self._name_at = 0
-        self._reading = threading.Lock()
         if new:
+            self.place = new.identity
             self._begin(order, new, is_wanted)
 
     def _begin(self, order, new, is_wanted):
-        names = gocept.filestore.disk.listing.names(new, is_wanted)
         if order == 'age':
             self._keys.extend(
                 gocept.filestore.disk.listing.arrivals(new, is_wanted))
             self._name_at = gocept.filestore.disk.listing.DIGITS
         elif order == 'name':
-            self._keys.extend(sorted(names))
-        elif new.is_local:
-            self._more = names
+            self._keys.extend(sorted(
+                gocept.filestore.disk.listing.names(new, is_wanted)))
         else:
-            # As long as a listing is open, MooseFS looks up names in it.
-            self._keys.extend(names)
+            self._new, self._is_wanted = new, is_wanted
 
     def next(self):
         """Return the next name, or None; each one to one thread only."""
@@ -58,21 +50,40 @@ class Listing:
                     return None
 
     def _read(self):
-        """Read more of the directory; tell whether there was more."""
-        with self._reading:
-            more = list(itertools.islice(self._more, CHUNK))
-            self._keys.extend(more)
+        """Read more of the directory; tell whether there was more.
+
+        It is not left open: a forked child would share its position, others
+        might close it, and MooseFS would look up names in it. So it begins
+        anew, and passes over what was met before and still lies there. Two
+        threads may read the same; one of them is faster with each file.
+        """
+        if self._new is None:
+            return False
+        most = CHUNK if self._new.is_local else math.inf
+        met, more = set(), []
+        for name in gocept.filestore.disk.listing.names(
+                self._new, self._is_wanted):
+            (met.add if name in self._met else more.append)(name)
+            if len(more) == most:
+                break
+        else:
+            self._new = None
+        self._met = met.union(more)
+        self._keys.extend(more)
         return more
 
     def lose(self):
         """Note that somebody else was faster with a file.
 
         He goes on with the next ones. All have the same listing, and would
-        try in vain what others take; so after two, some are left to him.
+        try in vain what others take; so after two, some are left to him, and
+        twice as many each time.
         """
         self.lost += 1
         if self.lost > 1:
-            for _ in range(min(BLOCK, len(self._keys) // SHARE)):
+            for _ in range(min(
+                    BLOCK, 2 ** (self.lost - 2), len(self._keys) // 2,
+                    max(0, len(self._keys) - FEW))):
                 self.next()
                 self.has_skipped = True
 

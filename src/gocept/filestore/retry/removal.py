@@ -11,13 +11,14 @@ def remove_aside(attempts, space, filename, held):
     Who replaces it does not ask for its lock. So it goes aside first.
     """
     tmp, aside = attempts.layout['tmp'], gocept.filestore.disk.name.unique()
-    if space.name != 'tmp':
-        forget(attempts, filename, held.status.st_ino)
+    own = settle(attempts, space, filename, held.status.st_ino, True)
     space.replace(filename, tmp, aside)
     if not tmp.is_at(aside, held.status):
         bring_back(tmp, aside, space, filename)
         return False
     tmp.remove(aside)
+    if own:
+        attempts.forget(own, held.status.st_ino)
     return True
 
 
@@ -34,14 +35,21 @@ def bring_back(tmp, aside, space, filename):
 def remove(space, filename, attempts):
     """Remove a file, and what is written down of it."""
     status = space.stat(filename)
-    if status is not None and space.name != 'tmp':
-        forget(attempts, filename, status.st_ino)
+    own = status and settle(attempts, space, filename, status.st_ino, True)
     space.remove(filename)
+    if own:
+        # By now another file may have this inode.
+        attempts.sweep(own)
 
 
-def forget(attempts, filename, inode):
+def settle(attempts, space, filename, inode, is_there):
     """Drop the reasons first: nothing would lead to them any more.
 
-    And the next file of this name may have this inode.
+    And the next file of this name may have this inode. What has come with the
+    file stays as long as that. Return the name under which both lie, if any.
     """
-    attempts.forget(attempts.name_of(filename, inode), inode)
+    if space.name == 'tmp':
+        return None
+    own, history = attempts.found(filename, inode)
+    attempts.settle(own, inode, is_there)
+    return own if history.events else None

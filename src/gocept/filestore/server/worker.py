@@ -2,6 +2,7 @@
 import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
+import gocept.filestore.server.progress
 import logging
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import time
 
 logger = logging.getLogger(__name__)
 BACK_OFF = gocept.filestore.retry.policy.BACK_OFF  # after a death
+RENEWED = os.EX_TEMPFAIL  # the exit status of who has had enough
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 # Nothing is loaded in the process that forks.
 FORK = multiprocessing.get_context('fork')
@@ -22,92 +24,103 @@ class Worker:
     """Sees to it that there is a worker."""
 
     def __init__(self, title, work, alive, now=time.monotonic):
-        self._title = title
+        self.title = title
         self._work = work
         self._alive = alive
         self._now = now
         self._process = None
+        self._is_dismissed = False
         self._deaths = 0
         self._due = now()
 
     def tend(self):
-        """Start a worker, if there should be one and there is none."""
+        """Start a worker if one is missing; tell if there is more to do."""
         if self._process is not None and self._process.exitcode is not None:
             self._bury()
-        if self._process is None and self._now() >= self._due:
+        if self._process is None and self._work and self._now() >= self._due:
             self._start()
+        return bool(self._process or self._work)
 
-    def waits(self):
-        """Return what to wait for: a process, or a number of seconds."""
-        if self._process is None:
-            return None, max(0, self._due - self._now())
-        return self._process.sentinel, None
+    def pause(self):
+        """Return the seconds until the next start; None while one works."""
+        return None if self._process else self._due - self._now()
 
-    def dismiss(self):
-        """Let the worker finish its file, and end."""
+    def exchange(self, work):
+        """Let it finish its file, and the next one do this work, if any."""
+        self._work = work
+        self._deaths = 0
+        self._due = self._now()
         if self._process is not None:
+            self._is_dismissed = True
             self._process.terminate()
-
-    def join(self):
-        """Wait for the end of the worker."""
-        if self._process is not None:
-            self._process.join()
-            logger.info('%s: process %s has ended',
-                        self._title, self._process.pid)
 
     def _start(self):
         self._began = self._now()
         process = FORK.Process(target=be_worker, args=(
-            self._title, self._work, self._alive))
+            self.title, self._work, self._alive))
         # None of our signals may reach it before it has its own handlers.
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             process.start()
         except OSError as error:
-            self._wait('%s: no process can be started: %s', error.strerror)
+            self._wait('no process can be started: %s' % error.strerror)
         else:
-            self._process = process
-            logger.info('%s: process %s has started', self._title, process.pid)
+            self._process, self._is_dismissed = process, False
+            logger.info('%s: process %s has started', self.title, process.pid)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def _bury(self):
-        if self._now() - self._began > BACK_OFF.longest:
-            self._deaths = 0
-        self._wait(
-            '%s: process ' + str(self._process.pid) + ' %s',
-            gocept.filestore.disk.process.ended(self._process.exitcode))
+        if self._is_dismissed or self._process.exitcode == RENEWED:
+            logger.info(
+                '%s: process %s has ended', self.title, self._process.pid)
+        else:
+            self._mourn()
         self._process.close()
         self._process = None
 
-    def _wait(self, message, reason):
+    def _mourn(self):
+        if self._now() - self._began > BACK_OFF.longest:
+            self._deaths = 0
+        self._wait('process %s %s' % (
+            self._process.pid,
+            gocept.filestore.disk.process.ended(self._process.exitcode)))
+
+    def _wait(self, reason):
         self._deaths += 1
         delay = BACK_OFF.delay(self._deaths, reason)
         self._due = self._now() + delay
-        logger.error(message + '; the next one starts in %d seconds',
-                     self._title, reason, delay)
+        logger.error('%s: %s; the next one starts in %d seconds',
+                     self.title, reason, delay)
 
 
 def be_worker(title, work, alive):
-    """Work, in a process that was just forked.
-
-    A key pressed in the terminal is for the server, which is in another
-    process group.
-    """
-    os.setpgid(0, 0)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.set_wakeup_fd(-1)  # that of the server
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-    reader, writer = alive
-    os.close(writer)
-    threading.Thread(target=end_with, args=(reader,), daemon=True).start()
+    gocept.filestore.server.progress.tell_title(title, 'starting')
+    leave_parent(alive)
     try:
         work()
     except gocept.filestore.interfaces.InvalidDeclaration as error:
         logger.error('%s: %s', title, error)
         sys.exit(1)
+
+
+def leave_parent(alive):
+    """Leave the terminal, and what to do on a signal, to the server.
+
+    A key pressed there is for the server; and who asks a question there
+    learns that there is no terminal, where the kernel would stop him. When
+    the server ends we do, too.
+    """
+    os.setsid()
+    if os.isatty(0):
+        os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    reader, writer = alive
+    os.close(writer)
+    threading.Thread(target=end_with, args=(reader,), daemon=True).start()
 
 
 def end_with(reader):
@@ -116,17 +129,27 @@ def end_with(reader):
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def in_child(function, *args):
-    """Call a function in a child process, and return what it returns."""
+def in_child(function, *args, alive, wait):
+    """Call a function in a child process, and return what it returns.
+
+    Until then `wait` is called with what brings the answer. What that raises
+    is the end of the child, which may be hanging.
+    """
     reader, writer = FORK.Pipe(duplex=False)
-    process = FORK.Process(target=answer, args=(writer, function, args))
+    process = FORK.Process(target=answer, args=(writer, alive, function, args))
     process.start()
     writer.close()
     try:
+        wait([reader])  # first: a key pressed may have been for both of us
+        while not reader.poll():
+            wait([reader])
         result = reader.recv()
     except EOFError:
         result = gocept.filestore.interfaces.InvalidDeclaration(
             None, 'the process that loads the configuration has died')
+    except BaseException:
+        process.kill()
+        raise
     finally:
         process.join()
         reader.close()
@@ -135,9 +158,12 @@ def in_child(function, *args):
     return result
 
 
-def answer(writer, function, args):
+def answer(writer, alive, function, args):
+    gocept.filestore.server.progress.tell_title('loading')
+    leave_parent(alive)
     try:
         result = function(*args)
     except (gocept.filestore.interfaces.InvalidDeclaration, OSError) as error:
         result = error
     writer.send(result)
+    os._exit(0)  # there may be a thread of theirs that has no end

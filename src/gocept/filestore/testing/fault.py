@@ -33,9 +33,7 @@ def each_call(action, prepare, fault='SIGKILL', timeout=60):
     than leaving out a call: if there is none, or if the calls before it were
     others than without a fault, ten times. Raises `TimeoutError` if a run
     takes longer, in seconds. What the action raises without a fault is
-    raised.
-
-    When a run is over its process has ended and has been waited for.
+    raised. When a run is over its process has been waited for.
     """
     names = names_of(calls(action, prepare, timeout))
     if not names:

@@ -1,7 +1,7 @@
 """A real store for one test, the clock that goes with it, and helpers."""
 import contextlib
+import functools
 import gocept.filestore.disk.file_system
-import gocept.filestore.disk.process
 import gocept.filestore.filestore
 import os
 import shutil
@@ -22,13 +22,13 @@ class Store(gocept.filestore.filestore.FileStore):
 
     def __init__(self, path=None, durable=False, **options):
         self._ahead = Clock()
-        self._process = gocept.filestore.disk.process.number
+        self._process = os.getpid()
         options = {'clock': self._ahead.clock, 'now': self._ahead.now,
                    **options}
         with contextlib.ExitStack() as failing:
             if path is None:
                 directory = tempfile.mkdtemp(prefix='filestore-', dir=place())
-                failing.callback(shutil.rmtree, directory, ignore_errors=True)
+                failing.callback(remove, directory)
                 path = os.path.join(directory, 'store')
             super().__init__(path, durable, **options)
             self._end = failing.pop_all()
@@ -51,7 +51,7 @@ class Store(gocept.filestore.filestore.FileStore):
 
         A forked child leaves that to its parent.
         """
-        if self._process == gocept.filestore.disk.process.number:
+        if self._process == os.getpid():
             self._end.close()
 
 
@@ -80,6 +80,7 @@ def place():
             return directory
 
 
+@functools.cache
 def is_in_memory(directory):
     descriptor = os.open(directory, os.O_RDONLY)
     try:
@@ -87,6 +88,23 @@ def is_in_memory(directory):
             descriptor) == gocept.filestore.disk.file_system.TMPFS
     finally:
         os.close(descriptor)
+
+
+def remove(directory):
+    """Remove all of it; most of it is empty, and soon gone."""
+    store = os.path.join(directory, 'store')
+    with contextlib.suppress(OSError):
+        for name in () if os.path.islink(store) else os.listdir(store):
+            remove_directory(f'{store}/{name}')
+    remove_directory(store)
+    remove_directory(directory)
+
+
+def remove_directory(path):
+    try:
+        os.rmdir(path)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def publish(store, filename, content=''):

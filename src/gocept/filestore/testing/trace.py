@@ -2,6 +2,7 @@
 import contextlib
 import ctypes
 import gc
+import gocept.filestore.disk.process
 import itertools
 import os
 import pickle
@@ -89,7 +90,7 @@ def watch(action, timeout, report, *options):
         stack.callback(os.close, ended)
         tracer = stack.enter_context(attached(process, *options))
         # Before we wait for strace: it ends with the process.
-        stack.callback(os.kill, process, signal.SIGKILL)
+        stack.callback(kill, process)
         os.kill(process, signal.SIGCONT)
         happened = ready(timeout, done, ended)
         if done in happened:
@@ -154,13 +155,18 @@ def attached(process, *options):
 
 
 def ready(timeout, *descriptors):
-    """Wait until one can be read, and return all that can be."""
     poll = select.poll()
     for descriptor in descriptors:
         poll.register(descriptor, select.POLLIN)
     return [descriptor for descriptor, _ in poll.poll(timeout * 1000)]
 
 
+def kill(process):
+    # It has gone at its end already where SIGCHLD is ignored.
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)
+
+
 def end(process):
-    os.kill(process, signal.SIGKILL)
-    os.waitpid(process, 0)
+    kill(process)
+    gocept.filestore.disk.process.wait(process)

@@ -7,6 +7,7 @@ import errno
 import faulthandler
 import functools
 import gc
+import gocept.filestore.disk.move
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.story
@@ -25,8 +26,6 @@ environment = gocept.filestore.tests.story.environment
 LONGEST = 600  # seconds; a test that takes longer waits for something
 NOBODY = 65534
 ONCE = gocept.filestore.retry.policy.RetryPolicy(attempts=1)
-START = ('import gocept.filestore.tests.child as child, sys; '
-         'child.main(*sys.argv[1:])')
 
 
 class Slow:
@@ -41,6 +40,7 @@ class Case(unittest.TestCase):
 
     options = {'durable': False}
     mounts = None
+    variant = 'plain'  # how files are moved; that of a child is up to it
 
     @property
     def level(self):
@@ -54,16 +54,21 @@ class Case(unittest.TestCase):
     def setUp(self):
         obstacle = not_mounted(getattr(self.test, 'mounts', self.mounts))
         obstacle and self.skipTest(obstacle)
-        # Whoever waits in vain says where, and ends the run.
-        faulthandler.dump_traceback_later(
-            LONGEST, exit=True, file=sys.__stderr__)
+        self.begin_to_wait()
         self.addCleanup(faulthandler.cancel_dump_traceback_later)
+        if self.variant == 'by_link':
+            self.move_by_link()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix='filestore-'))
         self.addCleanup(shutil.rmtree, self.directory)
         self.directory.chmod(0o777)
         self.path = self.directory / 'store'
         self.store = self.open_store()
         self.store.prepare()
+
+    def begin_to_wait(self):
+        """Whoever waits in vain says where, and ends the run."""
+        faulthandler.dump_traceback_later(
+            LONGEST, exit=True, file=sys.__stderr__)
 
     def open_store(self, **options):
         return gocept.filestore.filestore.FileStore(
@@ -95,6 +100,13 @@ class Case(unittest.TestCase):
         self.addCleanup(child.close)
         child.run('')
         return child
+
+    def move_by_link(self):
+        """Let this process move as where the kernel can not replace none."""
+        noreplace = gocept.filestore.disk.move.noreplace
+        self.addCleanup(
+            setattr, noreplace, '__defaults__', noreplace.__defaults__)
+        noreplace.__defaults__ = (invalid,)
 
     def descriptors(self):
         """Return what is open; what is garbage is closed before."""
@@ -153,15 +165,22 @@ def nobody():
         os.setgroups(groups)
 
 
+def start(module, *args, **options):
+    """Start a process that calls the `main` of a module of tests."""
+    return subprocess.Popen(
+        [sys.executable, '-c', 'import %s as module, sys; '
+         'module.main(*sys.argv[1:])' % module, *args],
+        env=environment(), **options)
+
+
 class Child:
     """Another process that works on the store, see `child.py`."""
 
     def __init__(self, path, options):
-        self.process = subprocess.Popen(
-            [sys.executable, '-c', START, str(path),
-             pickle.dumps(options).hex()],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=environment())
+        self.process = start(
+            'gocept.filestore.tests.child', str(path),
+            pickle.dumps(options).hex(), text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def run(self, source):
         """Run a piece of Python there and return its `answer`."""
@@ -188,6 +207,12 @@ class Child:
         finally:
             self.process.kill()
         self.process.stdout.close()
+
+
+def is_here(program):
+    """Tell whether a program is installed; say so if it is not."""
+    return shutil.which(program) or print(
+        '%s: not tried, it is not here' % program)
 
 
 def slow(test):

@@ -14,7 +14,9 @@ PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 PREFIX = 'gocept.filestore.'
 MOST = {
     'modules on top': 12,
-    'modules in all': 80,
+    # 80 when the house was built. What is for whoever keeps it running came
+    # after that: check, status, failed, collector, progress.
+    'modules in all': 85,
     'modules in the largest wing': 13,
     'floors': 8,
     'arrows between wings': 65,
@@ -111,7 +113,8 @@ def name_of(path):
 
 
 def wing_of(name):
-    return name.partition('.')[0]
+    # The one on top is a door of the command line.
+    return 'cli' if name == '__main__' else name.partition('.')[0]
 
 
 def imported(tree):

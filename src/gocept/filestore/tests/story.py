@@ -32,14 +32,15 @@ def python(program):
 def wait(function):
     """Call a function until it returns something, and return that."""
     found = []
-    zope.testing.wait.wait(lambda: found.append(function()) or found[-1])
+    zope.testing.wait.Wait(timeout=60)(
+        lambda: found.append(function()) or found[-1])
     return found[-1]
 
 
 def sh(line):
     """Run a line in the shell; print what it says, and a bad exit status."""
     result = subprocess.run(
-        'filestore() { %s -m gocept.filestore.cli "$@"; }\n%s' % (
+        'filestore() { %s -m gocept.filestore "$@"; }\n%s' % (
             sys.executable, line),
         shell=True, text=True, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)

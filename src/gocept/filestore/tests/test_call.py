@@ -4,6 +4,7 @@ The process is killed there, or the disk fails, or it is full; then others go
 on, twice. The kinds of moves are those of test_race.py.
 """
 
+import collections
 import errno
 import gocept.filestore
 import gocept.filestore.datamanager
@@ -27,6 +28,9 @@ OURS, NEWER, OLDER = WHOLE
 SOON = gocept.filestore.RetryPolicy(attempts=5, first=0)
 NAMES = {OURS: 'ours', NEWER: 'newer', OLDER: 'older'}
 OUTSIDE_TMP = ('new', 'work', 'cur', 'failed')
+# A full disk is met with in the same places as a failing one.
+VARIANTS = (('plain', 'SIGKILL'), ('by_link', 'SIGKILL'), ('plain', 'EIO'),
+            ('by_link', 'EIO'), ('plain', 'ENOSPC'))
 
 
 def look_once():
@@ -38,6 +42,7 @@ def look_once():
 class CallCase(gocept.filestore.tests.case.Case):
 
     options = {'durable': True, 'retry_policy': SOON}
+    variants = VARIANTS
     variant = 'plain'
     fault = 'SIGKILL'
     unnamed = ()  # calls of a file object that belongs to the caller
@@ -142,6 +147,24 @@ class Publishing(CallCase):
 
         self.prove(check, action)
 
+    def test_group(self):
+        def action(store):
+            errors = []
+            with store.group(errors.append) as group:
+                for name in 'bcd':
+                    with group.publish(name) as file:
+                        file.write(NEWER)
+            if errors:
+                raise errors[0]
+
+        def check(store):
+            published = self.documents('new')
+            self.assertEqual('ours', published[-1])
+            self.assertLessEqual(set(published[:-1]), {'newer'})
+            self.assertEqual(published, sorted(self.work(store)))
+
+        self.prove(check, action)
+
     def test_replace(self):
         def action(store):
             with store.publish('a', replace=True) as file:
@@ -182,6 +205,174 @@ class Publishing(CallCase):
         self.put('cur', 'a', OLDER)
 
 
+class Announced(CallCase):
+    """Whoever sees a file finds what goes with it."""
+
+    variants = VARIANTS[:3]
+
+    def fill(self):
+        for space in ('voted', 'committed'):
+            (self.path / space).mkdir()
+        self.publish(self.open_store(), 'a', OURS)
+
+    def publish(self, place, name, text, **options):
+        place.write_text(name, text, metadata={'is': NAMES[text]}, **options)
+
+    def check_whole(self):
+        super().check_whole()
+        texts = collections.defaultdict(set)
+        for space in OUTSIDE_TMP:
+            for path in (self.path / space).iterdir():
+                texts[path.name].add(NAMES[path.read_text()])
+        for name, found in texts.items():
+            # A file that a crash has left with two names is told once.
+            self.assertEqual(found, {
+                place['metadata'].get('is')
+                for place in self.open_store().history(name)})
+
+    def check_published(self, store):
+        published = self.documents('new', 'work')
+        self.assertIn('ours', published)
+        self.assertEqual(published, sorted(self.work(store)))
+
+    def test_publish(self):
+        self.prove(self.check_published, lambda store: self.publish(
+            store, 'b', NEWER))
+
+    def test_finish(self):
+        def check(store):
+            self.work(store)
+            self.finished()
+
+        self.prove(check, lambda store: store.claim().finish())
+
+    def finished(self):
+        self.assertEqual({'cur': ['a'], 'attempts': ['a']}, {
+            space: files for space, files in self.tree().items()
+            if space != 'tmp'})
+
+
+class Accompanied(Announced):
+    """Killed only, and without syncs, which make no difference to that."""
+
+    options = {**CallCase.options, 'durable': False}
+    variants = VARIANTS[:2]
+    test_publish = test_finish = None
+
+    def test_replace(self):
+        def check(store):
+            self.assertIn(self.documents('new'), (['ours'], ['newer']))
+            self.work(store)
+
+        self.prove(check, lambda store: self.publish(
+            store, 'a', NEWER, replace=True))
+
+    def test_group(self):
+        def action(store):
+            errors = []
+            with store.group(errors.append) as group:
+                for name in 'bc':
+                    self.publish(group, name, NEWER)
+            if errors:
+                raise errors[0]
+
+        self.prove(self.check_published, action)
+
+    def test_batch(self):
+        def action(store):
+            batch = store.batch(two_phase=True)
+            batch.finish(store.claim())
+            for name in 'bc':
+                self.publish(batch, name, NEWER)
+            batch.vote()
+            batch.commit()
+
+        def check(store):
+            if store.status()['intents']:
+                store.settle(commit=True)
+            self.assertIn('ours', self.documents('new', 'work', 'cur'))
+            self.work(store)
+
+        self.prove(check, action)
+
+    def test_gone(self):
+        """What goes has it until then, and leaves nothing at rest."""
+        def action(store):
+            store.claim().finish(keep=False)
+            store.clean('cur', 0)
+
+        def check(store):
+            self.work(store)
+            store.clean('cur', 0)
+            self.publish(store, 'b', OURS)
+            for claim in store.claims():
+                claim.finish(keep=False)
+            self.assertEqual([], self.documents('new', 'work', 'cur'))
+
+        self.more = lambda: self.done(self.open_store())
+        self.prove(check, action)
+
+    def done(self, store):
+        self.publish(store, 'b', OLDER)
+        store.move('b', 'new', 'cur')
+
+    def test_copy(self):
+        def check(store):
+            self.assertEqual(['ours'], self.documents('new'))
+
+        self.prove(check, lambda store: store.copy('a', 'new', 'cur'))
+
+
+class Lineage(CallCase):
+
+    unnamed = ('write', 'close')
+
+    def test_move(self):
+        self.prove(self.check_moved, lambda store: store.move(
+            'a', 'new', 'cur'))
+
+    def test_move_without_replacing(self):
+        self.prove(self.check_moved, lambda store: store.move(
+            'a', 'new', 'cur', replace=False))
+
+    def check_moved(self, store):
+        self.assertEqual(['ours'], self.documents('new', 'cur'))
+        if store.list('new'):
+            store.move('a', 'new', 'cur')
+        self.finished()
+
+    def test_create_over_what_was_left(self):
+        def action(store):
+            with store.create('draft') as file:
+                file.write(NEWER)
+
+        def check(store):
+            with store.create('draft') as file:
+                file.write(OURS)
+            self.assertEqual(['ours'], self.documents('tmp'))
+
+        self.more = lambda: self.put('tmp', 'draft', OLDER)
+        self.prove(check, action)
+
+
+class Preparing(CallCase):
+
+    def prepare(self):
+        if self.path.exists():
+            shutil.rmtree(self.path)
+
+    def check_whole(self):
+        """There is no file."""
+
+    def test_prepare(self):
+        def check(store):
+            store.prepare()
+            for space in store.sub_dirs:
+                self.assertEqual([], store.list(space))
+
+        self.prove(check, lambda store: store.prepare())
+
+
 class Working(CallCase):
 
     def test_finish(self):
@@ -190,7 +381,12 @@ class Working(CallCase):
             self.work(store)
             self.finished()
 
-        self.prove(check, lambda store: store.claim().finish())
+        def action(store):
+            claim = store.claim()
+            claim.read_bytes()
+            claim.finish()
+
+        self.prove(check, action)
 
     def test_finish_over_an_older_one(self):
         def check(store):
@@ -370,6 +566,7 @@ class TakingOver(CallCase):
         self.prove(self.check, self.act)
 
     def link(self, source, target):
+        self.move_by_link()  # or nobody would have left that
         os.link(self.path / source / 'a', self.path / target / 'a')
 
 
@@ -467,16 +664,11 @@ def publish_and_finish(batch, claims):
         batch.finish(claim)
 
 
-# A full disk is met with in the same places as a failing one.
-VARIANTS = (('plain', 'SIGKILL'), ('by_link', 'SIGKILL'), ('plain', 'EIO'),
-            ('by_link', 'EIO'), ('plain', 'ENOSPC'))
-
-
 def variants():
     """Return the classes above, for each kind of moves and of faults."""
-    for case in (Publishing, Working, Upkeep, TakingOver, Committing,
-                 CarryingOn):
-        for variant, fault in VARIANTS:
+    for case in (Publishing, Announced, Accompanied, Lineage, Preparing,
+                 Working, Upkeep, TakingOver, Committing, CarryingOn):
+        for variant, fault in case.variants:
             yield type('%s_%s_%s' % (case.__name__, variant, fault),
                        (case,), {'variant': variant, 'fault': fault})
 

@@ -134,6 +134,93 @@ class Spaces(CleanCase):
                 sorted(names), sorted(self.store.clean(space, 0)))
 
 
+class Wanted(CleanCase):
+
+    def test_by_name(self):
+        for space in ('tmp', 'cur', 'failed'):
+            for name in 'abc':
+                self.put(space, name)
+            self.assertEqual(
+                ['b'], self.store.clean(space, 0, 'b'.__eq__))
+            self.assertEqual(['a', 'c'], self.tree()[space])
+
+    @gocept.filestore.tests.case.needs_root('be another user')
+    def test_others_are_not_opened(self):
+        (self.path / 'cur').chmod(0o777)
+        (self.path / 'tmp').chmod(0o777)
+        self.put('cur', 'a').chmod(0)
+        self.put('cur', 'b').chmod(0o666)
+        with self.be_nobody():
+            self.assertEqual(['b'], self.store.clean('cur', 0, 'b'.__eq__))
+
+    def test_dry_run(self):
+        self.give_up()
+        for space in ('tmp', 'cur'):
+            self.put(space, 'a')
+        before = self.tree()
+        for space in ('tmp', 'cur', 'failed'):
+            self.assertEqual(['a'], self.store.clean(space, 0, dry_run=True))
+            self.assertEqual([], self.store.clean(
+                space, 3600, dry_run=True))
+        self.assertEqual(before, self.tree())
+        self.assertEqual(['failed'], self.kinds())
+
+    def test_dry_run_knows_what_is_in_use(self):
+        with self.store.create('a'):
+            self.assertEqual([], self.store.clean('tmp', 0, dry_run=True))
+
+
+class KeptByNFS(CleanCase):
+    """What an NFS client calls an open file that was removed."""
+
+    def setUp(self):
+        super().setUp()
+        self.layout['tmp'].is_local = False
+        self.left = self.put('new', '.nfs0001')
+        self.arrival = self.left.stat().st_ctime
+
+    def clean_tmp(self, hours):
+        self.assertEqual([], self.clean_at(
+            self.arrival + hours * HOUR, 'tmp'))
+        return self.left.exists()
+
+    def test_of_a_host_that_has_died(self):
+        self.assertTrue(self.clean_tmp(35))
+        self.assertFalse(self.clean_tmp(37))
+
+    def test_stays_in_a_dry_run(self):
+        self.clock = self.arrival + 37 * HOUR
+        self.assertEqual([], gocept.filestore.clean.clean(
+            self.attempts, self.intents, 'tmp', None, dry_run=True))
+        self.assertTrue(self.left.exists())
+
+    def test_open_in_a_process_that_works_with_it(self):
+        with open(self.left) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            self.assertTrue(self.clean_tmp(37))
+        self.assertFalse(self.clean_tmp(37))
+
+    def test_that_can_not_be_opened_keeps_nothing(self):
+        closed = self.put('cur', '.nfs0002')
+        closed.chmod(0)
+        with self.be_nobody():
+            self.clean_tmp(37)
+        self.assertTrue(closed.exists())
+
+    def test_elsewhere_it_is_nobodys(self):
+        self.layout['tmp'].is_local = True
+        self.assertTrue(self.clean_tmp(37))
+
+    def test_that_can_not_be_removed_keeps_nothing(self):
+        self.forbid(self.path / 'new')
+        self.put('tmp', 'a').chmod(0o666)
+        self.path.joinpath('tmp').chmod(0o777)
+        with self.be_nobody():
+            self.assertEqual(['a'], self.clean_at(
+                self.arrival + 37 * HOUR, 'tmp'))
+        self.assertTrue(self.left.exists())
+
+
 class Kept(CleanCase):
     """What nobody may remove."""
 
@@ -435,7 +522,7 @@ class Gone(CleanCase):
 
     def test_in_the_middle(self):
         paths = [self.put('cur', name) for name in 'ab']
-        self.attempts.forget = lambda *args: paths[0].unlink(missing_ok=True)
+        self.attempts.settle = lambda *args: paths[0].unlink(missing_ok=True)
         self.assertEqual(['b'], self.clean_at(time.time(), 'cur', -60))
         self.assertEqual({}, self.tree())
 
@@ -457,6 +544,7 @@ class Race(CleanCase):
             self.assertEqual(names, sorted(told))
         self.assertEqual({}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_drafts_of_others(self):
         # Who makes a draft anew, and who publishes, is not disturbed.
         writers = [self.child() for _ in range(2)]

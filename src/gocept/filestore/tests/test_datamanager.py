@@ -92,6 +92,17 @@ class Outcome(DataManagerCase):
     def files_(self):
         return gocept.filestore.batch.tests.test_batch.BatchCase.files(self)
 
+    def test_in_one_call(self):
+        self.put('new', 'x', 'ours')
+        with self.files.claim() as claim:
+            self.assertEqual(b'ours', claim.read_bytes())
+            self.assertEqual('ours', claim.read_text())
+        self.files.write_text('a', 'text')
+        self.files.write_bytes('b', b'bytes')
+        self.assertEqual({'tmp': 2, 'work': ['x']}, self.files_())
+        self.manager.commit()
+        self.assertEqual({'new': ['a', 'b'], 'cur': ['x']}, self.files_())
+
     def test_abort(self):
         self.put('new', 'x')
         self.put('cur', 'old')

@@ -1,6 +1,8 @@
-import errno
+import copy
 import fcntl
 import gc
+import gocept.filestore.consumer
+import gocept.filestore.datamanager
 import gocept.filestore.disk.copy
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
@@ -12,11 +14,47 @@ import shutil
 import socket
 import stat
 import struct
+import subprocess
+import sys
 import threading
 import time
+import transaction
 import zope.testing.wait
 
 
+AT_THE_END = """
+import os, sys, threading
+from gocept.filestore import FileStore
+import gocept.filestore.consumer
+
+def made():
+    store = FileStore(sys.argv[1])
+    yield store
+    watch = store.watch()
+    next(watch).finish()
+    yield watch
+    claims = store.claims()
+    yield claims, next(claims)
+    batch = store.batch()
+    with batch.publish('e'):
+        pass
+    batch.finish(store.claim())
+    batch.vote()
+    yield batch
+    publication = store.publish('f')
+    yield publication, publication.__enter__()
+    intake = store.intake(sys.argv[2])
+    intake.take()
+    yield intake
+    yield gocept.filestore.consumer.Consumer(FileStore(sys.argv[1]), print)
+
+for number, living in enumerate(made()):
+    setattr(threading.current_thread(), 'living_%s' % number, living)
+    setattr(os, 'living_%s' % number, type('Living', (), {'it': living}))
+claim = FileStore(sys.argv[1]).claim()
+sys.excepthook = lambda *args, claim=claim: None
+del living, claim, FileStore
+"""
 BAD_NAMES = ('', '.', '..', '.a', 'a\0b', 'x' * 256, 'ä' * 128, '\ud800')
 SPACES = ('tmp', 'new', 'cur', 'failed')
 # acl(5): the owner rw, user 1234 r, the group and all others nothing.
@@ -89,6 +127,36 @@ class Facts(FileStoreCase):
              copied.directory_mode, copied.sub_dirs))
         shutil.rmtree(self.path)
         self.assertEqual([], copied.list('new'))
+
+    def test_end_of_the_interpreter(self):
+        # Whoever lives on then has no modules any more.
+        (self.directory / 'folder').mkdir()
+        for name in 'abcd':
+            self.put('new', name)
+        self.assertEqual('', subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', AT_THE_END,
+             self.path, self.directory / 'folder'],
+            env=gocept.filestore.tests.case.environment(), text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout)
+
+    def test_what_belongs_to_a_process(self):
+        for name in 'ab':
+            self.put('new', name)
+        batch = self.store.batch()
+        view = gocept.filestore.datamanager.TransactionalFileStore(self.store)
+        claim = self.store.claim()
+        with self.store.create('draft') as draft, transaction.manager:
+            for returned in (
+                    claim, view.claim(), self.store.publish('c'), batch,
+                    batch.publish('d'), self.store.intake(self.directory),
+                    self.store.select(), self.store.watch(), draft,
+                    gocept.filestore.consumer.Consumer(self.store, print)):
+                for copied in (pickle.dumps, copy.copy, copy.deepcopy):
+                    with self.assertRaises(TypeError, msg=returned):
+                        copied(returned)
+        claim.finish()
+        self.assertEqual(
+            {'tmp': ['draft'], 'new': ['b'], 'cur': ['a']}, self.tree())
 
 
 class Names(Verbs, FileStoreCase):
@@ -484,6 +552,7 @@ class Moving(FileStoreCase):
             store.move('a', 'tmp', 'new')
         self.assertEqual({'tmp': ['a']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_only_one_takes_it(self):
         children = [self.child() for _ in range(4)]
         for number in range(500):
@@ -497,27 +566,6 @@ class Moving(FileStoreCase):
                        '        continue\n'
                        '    answer += 1')
         self.assertEqual(500, sum(child.answer() for child in children))
-
-
-class CopyingInTheKernel(FileStoreCase):
-
-    def test_is_done_whole(self):
-        content = os.urandom(3000000)
-        self.put('new', 'a').write_bytes(content)
-        self.store.copy('a', 'new', 'cur')
-        self.assertEqual(
-            content, self.path.joinpath('cur', 'a').read_bytes())
-
-    def test_where_it_can_not_be_done(self):
-        def refuse(number):
-            def copy(source, target, most):
-                raise OSError(number, 'refused')
-            gocept.filestore.disk.copy.copy_in_kernel(0, 0, copy)
-
-        for number in gocept.filestore.disk.copy.UNSUPPORTED:
-            refuse(number)
-        with self.assertRaises(OSError):
-            refuse(errno.ENOSPC)
 
 
 class Copying(FileStoreCase):
@@ -730,8 +778,9 @@ class Directory(FileStoreCase):
         os.chdir(path)
         path.rmdir()
         self.open_store().list('new')
-        with self.assertRaises(FileNotFoundError):
+        with self.assertRaises(FileNotFoundError) as raised:
             gocept.filestore.filestore.FileStore('store')
+        self.assertEqual('store', raised.exception.filename)
 
     def test_file_in_the_place_of_the_store(self):
         path = self.directory / 'file'
@@ -844,6 +893,7 @@ class Exchanged(FileStoreCase):
 class Sharing(FileStoreCase):
     """One store object, used by threads and after a fork."""
 
+    @gocept.filestore.tests.case.slow
     def test_threads(self):
         names = []
 
@@ -867,6 +917,7 @@ class Sharing(FileStoreCase):
         self.assertTrue(all(name == content for name, content in names))
         self.assertEqual(300, len(self.store.list('cur')))
 
+    @gocept.filestore.tests.case.slow
     def test_fork(self):
         child = self.child()
         counts = child.run(FORK)

@@ -11,11 +11,11 @@ import zope.testrunner.options
 
 PACKAGE = pathlib.Path(gocept.filestore.tests.case.__file__).parents[1]
 UNIT = 'zope.testrunner.layer.UnitTests'
-# All of them takes minutes, or mounts a distributed file system.
-SLOW = {'doctor.tests.test_fault', 'intake.tests.test_crash',
-        'intake.tests.test_race', 'tests.test_call',
-        'tests.test_distributed', 'tests.test_kill', 'tests.test_power',
-        'tests.test_race'}
+# All of them takes minutes, or wants programs that are not everywhere.
+SLOW = {'doctor.tests.test_fault', 'intake.tests.test_client',
+        'intake.tests.test_crash', 'intake.tests.test_race', 'tests.test_call',
+        'tests.test_distributed', 'tests.test_nfs',
+        'tests.test_power', 'tests.test_race'}
 
 
 def found(*args, suites=None):

@@ -266,6 +266,7 @@ class Found(gocept.filestore.tests.case.Case):
         child.kill()
         self.store.claim().release()
 
+    @gocept.filestore.tests.case.slow
     def test_none_waits_if_there_is_none(self):
         # The call that gives a file up lets a newer one of its name go.
         self.publish('a')

@@ -3,9 +3,16 @@
 An installed package has none of them.
 """
 
+import gocept.filestore.cli.command
+import gocept.filestore.tests.case
 import gocept.filestore.tests.test_stories
+import os
 import pathlib
 import re
+import shutil
+import subprocess
+import sys
+import tempfile
 import unittest
 
 
@@ -84,6 +91,47 @@ class Hacking(Case):
             name for name in names
             if not any(CHECKOUT.glob(name))
             and not any(PACKAGE.rglob(name))])
+
+
+class Benchmarks(Case):
+
+    def test_what_was_measured_is_there(self):
+        readme = self.read('benchmarks/README.txt')
+        names = re.findall('`(docs/[^`]+)`', readme)
+        self.assertEqual(4, len(names))
+        for name in names:
+            self.assertTrue(self.read(name), name)
+
+    def test_tables_name_the_python_and_its_build(self):
+        _, *tables = re.split(
+            r'^\w+\n=+\n', self.read('docs/benchmarks.txt'),
+            flags=re.MULTILINE)
+        self.assertGreater(len(tables), 5)
+        for table in tables:
+            self.assertRegex(table, r'CPython [\d.]+, \S+ \(.*GCC.* -O\d\)')
+
+
+class Pages(Case):
+    """The manual pages, which are built of the commands."""
+
+    @unittest.skipUnless(shutil.which('man'), 'there is no man(1)')
+    @gocept.filestore.tests.case.slow
+    def test_each_command_has_one(self):
+        with tempfile.TemporaryDirectory() as directory:
+            subprocess.run(
+                [sys.executable, CHECKOUT / '.ci/man.py', directory, '2.0'],
+                env=gocept.filestore.tests.case.environment(), check=True)
+            pages = sorted(pathlib.Path(directory).iterdir())
+            self.assertEqual(
+                ['filestore-%s' % name for name in sorted(
+                    gocept.filestore.cli.command.PLACES)] + ['filestore'],
+                [page.stem for page in pages])
+            shown = subprocess.run(
+                ['man', '--warnings', '-E', 'UTF-8', '-l', *pages], text=True,
+                env={**os.environ, 'LC_ALL': 'C.UTF-8', 'MANWIDTH': '80'},
+                capture_output=True, check=True)
+        self.assertEqual('', shown.stderr)
+        self.assertRegex(shown.stdout, r'\n *--max-delay TIME\n')
 
 
 class Hooks(Case):

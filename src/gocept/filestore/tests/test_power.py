@@ -6,8 +6,8 @@ until then, and the file system there is mounted, and recovers. From one flush
 of the disk to the next it may have kept any of the writes, or all.
 
 A promise is a string that has to be found from then on: the content of a
-file, or the error of an attempt. It begins when a verb has returned, and ends
-when one is called that may remove it.
+file, its checksum, which goes with it, or the error of an attempt. It begins
+when a verb has returned, and ends when one is called that may remove it.
 """
 
 import contextlib
@@ -27,17 +27,25 @@ import tempfile
 import unittest
 
 
+SUM = 64  # characters of a checksum, with which a content begins
 CUTS = 60  # for each way to move, on each file system
 OPTIONS = {'retry_policy': gocept.filestore.retry.policy.RetryPolicy(first=0)}
 START = """
+import os
 from gocept.filestore import Reject
 import gocept.filestore.tests.test_race as race
 race.VARIANTS[%r]()
 store.prepare()
 """
 PUBLISH = """
-with store.publish(%r, replace=True) as file:
+with store.publish(%r, replace=True, metadata={'sum': %r}) as file:
     file.write(%r)
+"""
+PUBLISH_BY_NAME = """
+with store.publish(%r, replace=True, metadata={'sum': %r}) as file:
+    with open(file.name + '~', 'w') as other:
+        _ = other.write(%r)
+    os.rename(other.name, file.name)
 """
 CREATE = """
 with store.create(%r) as file:
@@ -45,12 +53,27 @@ with store.create(%r) as file:
 store.move(%r, 'tmp', 'new')
 """
 
+GROUP = """
+with store.group(print) as group:
+    for name, text in %r:
+        with group.publish(name) as file:
+            _ = file.write(text)
+"""
+INTAKE = """
+folder = os.path.join(os.path.dirname(store.path), 'in')
+os.makedirs(folder, exist_ok=True)
+for name, text in %r:
+    with open(os.path.join(folder, name), 'w') as file:
+        _ = file.write(text)
+_ = store.intake(folder, quiet=0).take()
+"""
+
 TRANSACTION = """
 import gocept.filestore.datamanager, transaction
 manager = transaction.TransactionManager()
 files = gocept.filestore.datamanager.TransactionalFileStore(store, manager)
 for name in 'bcd':
-    with files.publish(name) as file:
+    with files.publish(name, metadata={'is': name}) as file:
         _ = file.write(%r)
 for claim in [files.claim(), files.claim()]:
     files.finish(claim)
@@ -96,13 +119,15 @@ class Work:
 
     def publish(self, name, *takes):
         text = content()
-        return self.do(PUBLISH % (name, text), [text], takes)
+        program = random.choice([PUBLISH, PUBLISH_BY_NAME])
+        return self.do(program % (name, text[:SUM], text),
+                       [text, text[:SUM]], takes)
 
     def create(self, name):
         text = content()
         return self.do(CREATE % (name, text, name), [text])
 
-    def fail(self, kind):
+    def fail_once(self, kind):
         error = 'no paper, %s' % len(self.promises)
         return self.do('store.claim().fail(%s(%r))' % (kind, error),
                        ['%s: %s' % (kind, error)])
@@ -136,17 +161,24 @@ class Work:
         self.do(TRANSACTION % text, [text])
         self.disturb()
 
+    def go_in_groups(self):
+        """Publish many files together, and take in what others drop."""
+        for count in (1, 5, 20):
+            for program in (GROUP, INTAKE):
+                texts = [content() for _ in range(count)]
+                self.do(program % [(text[:9], text) for text in texts], texts)
+
     def go_wrong(self):
         older = self.publish('b')
         newer = self.publish('b', *older)
-        errors = self.fail('ValueError') + self.fail('Reject')
+        errors = self.fail_once('ValueError') + self.fail_once('Reject')
         self.do('store.retry("b")')
-        errors += self.fail('ValueError')
+        errors += self.fail_once('ValueError')
         self.finish(*errors)
         other = self.create('b')
         self.finish(*newer)
         given_up = self.publish('c')
-        errors = self.fail('Reject')
+        errors = self.fail_once('Reject')
         self.do('store.clean("cur", 0)', takes=other)
         self.do('store.clean("failed", 0)', takes=given_up + errors)
 
@@ -158,7 +190,7 @@ def content():
 
 
 def is_whole(content):
-    digest, text = content[:64], content[64:]
+    digest, text = content[:SUM], content[SUM:]
     return digest == hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -185,8 +217,12 @@ class PowerCase:
         self.mount.mkdir()
         gocept.filestore.tests.disk.make(self.base, self.kind)
 
+    move_by_link = gocept.filestore.tests.case.Case.move_by_link
+
     def work(self, variant, go=Work.go, **options):
         """Return the record of the disk, and the promises."""
+        if variant == 'by_link':
+            self.move_by_link()
         gocept.filestore.tests.disk.copy(self.base, self.image)
         with (gocept.filestore.tests.disk.recorded(self.image, self.disk)
                 as record,
@@ -222,9 +258,31 @@ class PowerCase:
                   for line in text.splitlines()]
         return {event.get('error') for event in events}
 
+    def metadata(self, *names):
+        """Return what is found to go with files, if there is one of a name."""
+        store = gocept.filestore.filestore.FileStore(self.path, **OPTIONS)
+        return {name: place['metadata'] for name in names
+                for place in store.history(name)}
+
+    def sums(self):
+        """Return the checksums that go with the files they belong to."""
+        store = gocept.filestore.filestore.FileStore(self.path, **OPTIONS)
+        paths = [path for space in ('new', 'work', 'cur', 'failed')
+                 for path in self.path.glob(space + '/*')]
+        return {place['metadata'].get('sum') for path in paths
+                for place in store.history(path.name)
+                if place['space'] == path.parent.name
+                and place['metadata'].get('sum') == path.read_text()[:SUM]}
+
     def test_what_was_promised_holds(self):
         for variant in ('plain', 'by_link'):
             for promised in self.cuts(*self.work(variant), CUTS):
+                self.see(promised)
+
+    def test_what_was_promised_of_groups_holds(self):
+        for variant in ('plain', 'by_link'):
+            for promised in self.cuts(
+                    *self.work(variant, Work.go_in_groups), CUTS // 2):
                 self.see(promised)
 
     def test_transaction_is_all_or_nothing(self):
@@ -232,10 +290,13 @@ class PowerCase:
         seen = set()
         for variant in ('plain', 'by_link'):
             record, promises = self.work(variant, Work.go_together)
-            published, committed = promises[:2], promises[2]
+            *published, committed = promises[:5:2]
             for promised in self.cuts(record, promises, CUTS):
                 outcome, commit = self.settle(commits)
                 self.assertIn(outcome, (NOTHING, ALL))
+                self.assertEqual(
+                    {name: {'is': name} for name in outcome[0]},
+                    self.metadata(*outcome[0]))
                 if commit is not None:
                     self.assertEqual(ALL if commit else NOTHING, outcome)
                 if committed.text in promised:
@@ -256,7 +317,8 @@ class PowerCase:
         record, promises = self.work(
             'plain', Work.go_together, durable=False)
         for promised in self.cuts(record, promises, min(20, len(record))):
-            lost |= promised - self.contents('new', 'work', 'cur')
+            lost |= promised - self.sums() - self.contents(
+                'new', 'work', 'cur')
         self.assertNotEqual(set(), lost)
 
     def settle(self, commits):
@@ -275,7 +337,8 @@ class PowerCase:
 
     def see(self, promised):
         found = self.contents('new', 'work', 'cur', 'failed')
-        self.assertEqual(set(), promised - found - self.errors())
+        self.assertEqual(
+            set(), promised - found - self.errors() - self.sums())
         self.assertEqual([], [text for text in found if not is_whole(text)])
         self.assertLessEqual(
             found, self.take() | self.contents('cur', 'failed'))

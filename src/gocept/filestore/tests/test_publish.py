@@ -1,10 +1,18 @@
+import array
 import errno
+import fcntl
 import gocept.filestore.interfaces
+import gocept.filestore.testing
 import gocept.filestore.tests.case
 import os
+import re
 import resource
 import signal
 import subprocess
+import unittest.mock
+
+
+OBSTACLE = gocept.filestore.testing.obstacle()
 
 
 class PublishCase(gocept.filestore.tests.case.Case):
@@ -50,6 +58,7 @@ class Publish(PublishCase):
                 self.publish('a', mode)
         self.assertEqual({}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_what_is_no_mode_leaves_nothing_behind(self):
         for mode in ('wx', 'wq', 'rw', 'wa', 'wbt', 'w++', 'ww'):
             before = len(self.descriptors())
@@ -87,6 +96,37 @@ class Publish(PublishCase):
         with self.open_store(durable=True).publish('a') as file:
             file.write('ours')
         self.assertEqual('ours', self.read('new', 'a'))
+
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_what_is_published_was_synced(self):
+        for put in (
+                lambda new, name: os.rename(new, name),
+                lambda new, name: (os.link(name, name + '~'),
+                                   os.rename(new, name)),
+                lambda new, name: (os.rename(name, name + '~'),
+                                   os.rename(new, name)),
+                lambda new, name: os.unlink(new)):
+            synced, moved = self.synced_and_moved(put)
+            self.assertEqual(moved, synced)
+
+    def synced_and_moved(self, put):
+        """Return the names of drafts; a library puts one in its place."""
+        def publish():
+            with self.store.publish('a', replace=True) as file:
+                new = self.put('', 'other')
+                put(str(new), file.name)
+
+        self.store = self.open_store(durable=True)
+        texts = [call.text for call in gocept.filestore.testing.calls(
+            publish, lambda: None)]
+        return [re.findall(pattern, '\n'.join(texts))[0] for pattern in (
+            r'fsync\(\S+/tmp/([^/>]+)>', r'renameat2\([^"]+"([^"]+)"')]
+
+    def test_draft_that_is_gone(self):
+        for store in (self.store, self.open_store(durable=True)):
+            with (self.assertRaises(gocept.filestore.interfaces.NoSuchFile),
+                    store.publish('a') as file):
+                os.unlink(file.name)
 
     def test_nothing_is_made_before_the_block(self):
         self.store.publish('a')
@@ -250,6 +290,84 @@ def is_closed(file):
         return True  # it was detached
 
 
+class InOneCall(PublishCase):
+
+    texts = ('', 'ä\n', 'a\nb\r\nc\rd\n', '\N{BYTE ORDER MARK}a')
+
+    def content(self, name='a'):
+        return (self.path / 'new' / name).read_bytes()
+
+    def test_bytes(self):
+        for data in (b'', b'\x00\xff' * 9999, bytearray(b'ab'),
+                     memoryview(b'abcd')[1:], array.array('i', [1, 2])):
+            self.store.write_bytes('a', data, replace=True)
+            self.assertEqual(bytes(data), self.content())
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_text_is_what_a_file_would_get(self):
+        for text in self.texts:
+            for options in ({}, {'encoding': 'utf-16'}, {'newline': '\r\n'},
+                            {'encoding': 'ascii', 'errors': 'replace'},
+                            {'encoding': 'utf-8-sig', 'newline': ''}):
+                self.publish('b', replace=True, content=text, **options)
+                self.store.write_text('a', text, replace=True, **options)
+                self.assertEqual(self.content('b'), self.content())
+
+    def test_name(self):
+        self.assertEqual('a', self.store.write_bytes('a', b''))
+        names = [self.store.write_text(None, ''),
+                 self.store.write_bytes(None, b'')]
+        self.assertEqual(sorted(names), names)
+        self.assertEqual({'new': sorted(['a', *names])}, self.tree())
+
+    def test_name_is_taken(self):
+        self.store.write_text('a', 'ours')
+        with self.assertRaises(gocept.filestore.interfaces.NameTaken):
+            self.store.write_text('a', 'another')
+        self.assertEqual(b'ours', self.content())
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_bad_contents_leave_nothing_behind(self):
+        for verb, kind, args in (
+                (self.store.write_bytes, TypeError, ('text',)),
+                (self.store.write_bytes, TypeError, (None,)),
+                (self.store.write_text, TypeError, (b'bytes',)),
+                (self.store.write_text, UnicodeEncodeError, ('\udc80',)),
+                (self.store.write_text, LookupError, ('', False, 'no such')),
+                (self.store.write_text, ValueError,
+                 ('', False, None, None, 'x'))):
+            with self.assertRaises(kind):
+                verb('a', *args)
+        self.assertEqual({}, self.tree())
+
+    def test_somebody_looks_whether_the_draft_is_locked(self):
+        # As who cleans does, just before we lock it ourselves.
+        others, flock = [], fcntl.flock
+
+        def after_another(descriptor, operation):
+            others.append(open(self.store.list('tmp')[0]))
+            flock(others[0], fcntl.LOCK_EX)
+            flock(descriptor, operation)
+
+        with unittest.mock.patch('fcntl.flock', after_another):
+            self.store.write_text('a', 'ours')
+        others[0].close()
+        self.assertEqual(b'ours', self.content())
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_with_a_batch(self):
+        with self.store.batch() as batch:
+            self.assertEqual('a', batch.write_bytes('a', b'ours'))
+            batch.write_text('b', 'ours')
+            self.assertEqual([], self.store.list('new'))
+        self.assertEqual({'new': ['a', 'b']}, self.tree())
+
+    def test_inherited_by_a_child(self):
+        child = self.child()
+        child.run('store.write_text("a", "ours")')
+        self.assertEqual(b'ours', self.content())
+
+
 class TooLarge(PublishCase):
     """The disk, here the limit of the process, has no room for the file."""
 
@@ -275,6 +393,12 @@ class TooLarge(PublishCase):
 
     def test_noticed_inside(self):
         self.too_large(lambda store: self.write(store, 10 ** 6))
+        self.assertEqual({}, self.tree())
+
+    def test_noticed_in_one_call(self):
+        for size in (8000, 10 ** 6):
+            self.too_large(lambda store, size=size: store.write_bytes(
+                'a', b'x' * size))
         self.assertEqual({}, self.tree())
 
     def test_noticed_when_leaving(self):
@@ -350,6 +474,16 @@ class FullDisk(PublishCase):
         self.assertEqual(
             str(self.path / 'new' / 'a'), raised.exception.filename)
 
+    def test_error_of_one_call_names_the_file(self):
+        for durable in (False, True):
+            self.fill()
+            with self.assertRaises(OSError) as raised:
+                self.open_store(durable=durable).write_text('a', 'x' * 9000)
+            self.assertEqual(
+                (errno.ENOSPC, str(self.path / 'new' / 'a')),
+                (raised.exception.errno, raised.exception.filename))
+            self.assertEqual({}, self.tree())
+
     def test_claim_and_finish_need_no_room(self):
         self.publish('a')
         self.publish('b')
@@ -397,6 +531,7 @@ class Mode(PublishCase):
             self.publish('a')
         self.assertMode(0o640, self.path / 'new' / 'a')
 
+    @gocept.filestore.tests.case.slow
     def test_set_before_the_file_is_visible(self):
         watcher = self.child()
         watcher.send(

@@ -11,18 +11,17 @@ import collections
 import ctypes
 import errno
 import fcntl
-import gocept.filestore.disk.lock
 import gocept.filestore.disk.move
 import gocept.filestore.filestore
 import gocept.filestore.queue.waiting
 import gocept.filestore.tests.case
 import hashlib
 import os
+import pathlib
 import random
 import re
 import shutil
 import subprocess
-import sys
 import time
 import zope.testing.wait
 
@@ -30,20 +29,27 @@ import zope.testing.wait
 WORK = .0005  # seconds
 
 
-def main(variant, durable, path, log):
-    """Work until nothing is left, in one of several processes."""
+def main(variant, durable, keep, path, log):
+    """Work until nothing is left, in one of several processes.
+
+    Where the log lies, all see at once that the end has come.
+    """
     VARIANTS[variant]()
     store = gocept.filestore.filestore.FileStore(
         path, durable=durable == 'True')
-    log = os.open(log, os.O_WRONLY | os.O_APPEND)
+    end, log = end_of(log), os.open(log, os.O_WRONLY | os.O_APPEND)
     note(log, 'ready', '-', 0, '-')
-    while not os.path.exists(os.path.join(path, 'tmp', 'end')):
-        work(store, log)
+    while not os.path.exists(end):
+        work(store, log, keep == 'True')
         time.sleep(.001)  # leaves the processor to those who write
-    work(store, log)
+    work(store, log, keep == 'True')
 
 
-def work(store, log):
+def end_of(log):
+    return '%s-end' % log
+
+
+def work(store, log, keep):
     for claim in store.claims():
         begin = time.monotonic_ns()
         with claim.open('rb') as file:
@@ -51,7 +57,7 @@ def work(store, log):
         note(log, 'begin', claim.filename, begin, digest)
         time.sleep(WORK)
         note(log, 'end', claim.filename, time.monotonic_ns(), digest)
-        claim.finish()
+        claim.finish(keep)
 
 
 def note(log, *words):
@@ -82,8 +88,7 @@ def broken():
     global WORK
     WORK = .01
     contested()
-    gocept.filestore.disk.lock.lock.__defaults__ = (
-        fcntl.LOCK_EX, lambda *args: None)
+    fcntl.flock = lambda *args: None
 
 
 VARIANTS = {'plain': plain, 'contested': contested, 'by_link': by_link,
@@ -96,12 +101,14 @@ class Log:
     def __init__(self, path, kills):
         self.intervals = collections.defaultdict(list)
         self.digests = collections.defaultdict(list)
+        self.runs = []  # pid, name, digest; in the order in which they began
         open_ones = {}
         for line in path.read_text().splitlines():
             pid, event, name, moment, digest = line.split()
             if event == 'begin':
                 open_ones[pid, name] = int(moment)
                 self.digests[name].append(digest)
+                self.runs.append((int(pid), name, digest))
             elif event == 'end':
                 begin = open_ones.pop((pid, name))
                 self.intervals[name].append((begin, int(moment), pid))
@@ -113,6 +120,21 @@ class Log:
                 for name, intervals in self.intervals.items()
                 for first, second in pairs(sorted(intervals))
                 if second[0] < first[1]]
+
+    def again(self, kills):
+        """Return what was worked on again, although its owner had lived.
+
+        Of one that was killed, it can only be the last that he has begun.
+        """
+        last = {pid: (name, digest) for pid, name, digest in self.runs
+                if pid in kills}
+        seen, again = set(), []
+        for pid, *run in self.runs:
+            if (run := tuple(run)) in seen:
+                again.append(run)
+            if last.get(pid) != run:
+                seen.add(run)
+        return again
 
 
 def pairs(items):
@@ -126,6 +148,7 @@ class RaceCase(gocept.filestore.tests.case.Case):
     workers = 4
     variant = 'contested'
     durable = False
+    keep = True
     stderr = None
 
     def setUp(self):
@@ -137,13 +160,9 @@ class RaceCase(gocept.filestore.tests.case.Case):
         self.addCleanup(self.stop)
 
     def start(self):
-        self.running.append(subprocess.Popen(
-            [sys.executable, '-c', 'import sys, %s as race; '
-             'race.main(*sys.argv[1:])' % __name__,
-             self.variant, str(self.durable), str(self.host()),
-             str(self.log)],
-            stderr=self.stderr,
-            env=gocept.filestore.tests.case.environment()))
+        self.running.append(gocept.filestore.tests.case.start(
+            __name__, self.variant, str(self.durable), str(self.keep),
+            str(self.host()), str(self.log), stderr=self.stderr))
 
     def host(self):
         """Return where the next process finds the store."""
@@ -169,9 +188,12 @@ class RaceCase(gocept.filestore.tests.case.Case):
         self.start()
 
     def end(self):
-        self.put('tmp', 'end')
+        self.let_end()
         for process in self.running:
             self.assertEqual(0, process.wait(300))
+
+    def let_end(self):
+        pathlib.Path(end_of(self.log)).touch()
 
     def publish(self, count):
         digests = {}
@@ -215,8 +237,7 @@ class RaceCase(gocept.filestore.tests.case.Case):
 
     def check(self, digests, log):
         self.assertEqual([], log.double_owners())
-        self.assertEqual(
-            {'cur': sorted(digests), 'tmp': ['end']}, self.files())
+        self.assertEqual({'cur': sorted(digests)}, self.files())
         for name, digest in digests.items():
             self.assertEqual({digest}, set(log.digests[name]))
             content = (self.path / 'cur' / name).read_bytes()
@@ -308,9 +329,10 @@ class Broken(RaceCase):
         self.log.write_text('')
         self.publish(500)
         self.start_all(self.workers)
-        self.put('tmp', 'end')
+        self.let_end()
         for process in self.running:
             process.wait()
+        os.unlink(end_of(self.log))
         shutil.rmtree(self.path)
         self.store.prepare()
         return Log(
@@ -339,7 +361,7 @@ class Writers(RaceCase):
         self.end()
         log = Log(self.log, self.kills)
         self.assertEqual([], log.double_owners())
-        self.assertEqual({'cur', 'tmp'}, set(self.tree()))
+        self.assertEqual({'cur'}, set(self.tree()))
         return answers, log
 
     def test_last_version_of_each_name_comes_last(self):

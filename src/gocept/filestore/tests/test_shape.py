@@ -32,11 +32,11 @@ DIRECTIONS = {
     'status': 'disk',
     'filestore': 'batch queue retry intake clean status publish disk event '
                  'interfaces',
-    'datamanager': 'interfaces',
-    'consumer': 'datamanager retry interfaces',
+    'datamanager': 'publish interfaces',
+    'consumer': 'datamanager retry disk interfaces',
     'server': 'consumer retry disk interfaces',
     'security': '',
-    'zcml': 'filestore server security queue interfaces',
+    'zcml': 'filestore server security interfaces',
     'doctor': 'batch retry disk interfaces',
     'cli': 'filestore server consumer doctor retry disk interfaces',
     'testing': 'filestore disk interfaces'}
@@ -45,17 +45,25 @@ EDGES = {'cli', 'zcml', 'testing'}
 LATE = {'cli', 'testing'}
 
 # What classes of one module say to each other.
+PART = {'announcement', 'fail', 'join', 'move', 'refuse', 'sync', 'tell',
+        'undo', 'write'}
 INSIDE = {
-    'Claim': {'done', 'drop', 'told'},
-    'Publishing': {'key', 'twice', 'draft', 'prepare', 'check', 'undo',
-                   'let_go'},
+    'Claim': {'check', 'done', 'drop', 'given_back', 'go_on', 'has_failed',
+              'pauses', 'tell'},
+    'Publication': {'announcement', 'write'},
+    'Publishing': {'announce', 'announcement', 'begin', 'check', 'is_held',
+                   'join', 'publish_alone', 'twice', 'undo', 'write'},
+    'Part': PART,
+    'Copy': {*PART, 'delivery'},
+    'Group': {'add', 'flush'},
     'DataManager': {'claim', 'rollback', 'is_over'},
+    'Watch': {'recovered'},
     'Store': {'advance', 'close'}}  # for tests
 
 
 def package_modules():
     for name in HOUSE.modules:
-        if name != 'cli.__main__':  # which would run
+        if not name.endswith('__main__'):  # which would run
             yield importlib.import_module(
                 ('gocept.filestore.' + name).removesuffix('.__init__'))
 
@@ -102,7 +110,8 @@ class Interfaces(gocept.filestore.tests.case.Case):
                                  for base in node.bases))
                  for node in HOUSE.trees['interfaces'].body
                  if isinstance(node, ast.ClassDef)]
-        self.assertEqual('IFileStore', found[0][0])
+        self.assertEqual(['IQueue', 'IWritable', 'IFileStore'],
+                         [name for name, _ in found[:3]])
         kinds = [is_error for _, is_error in found]
         self.assertEqual(sorted(kinds), kinds)
 
@@ -161,6 +170,7 @@ class Errors(unittest.TestCase):
         'NameTaken': (FileExistsError,),
         'DraftInUse': (FileExistsError,),
         'Settled': (ValueError,),
+        'ClaimLost': (OSError,),
         'ForeignClaim': (ValueError,),
         'OutsideTransaction': (RuntimeError,)}
 
@@ -297,17 +307,22 @@ class Modules(unittest.TestCase):
                 node.module for node in ast.walk(tree)
                 if isinstance(node, ast.ImportFrom)], name)
 
-    def test_what_is_imported_is_used(self):
+    def test_disk_alone_asks_a_directory_for_a_name(self):
+        # Other hosts may have changed it: there each look is anew. A folder
+        # that is taken in is moved by name, and the doctor tries things out.
+        self.assertEqual({'intake.folder'}, {
+            name for name, tree in HOUSE.trees.items()
+            if gocept.filestore.tests.house.wing_of(name) not in (
+                'disk', 'doctor')
+            for node in ast.walk(tree) if isinstance(node, ast.keyword)
+            and str(node.arg).endswith('dir_fd')})
+
+    def test_what_is_imported_is_used_and_what_is_used_is_imported(self):
         paths = pathlib.Path(gocept.filestore.interfaces.__file__).parent
         for path in paths.rglob('*.py'):
             tree = ast.parse(path.read_text(encoding='utf-8'))
             self.assertEqual(
                 [], gocept.filestore.tests.house.unused(tree), path)
-
-    def test_what_is_used_is_imported(self):
-        paths = pathlib.Path(gocept.filestore.interfaces.__file__).parent
-        for path in paths.rglob('*.py'):
-            tree = ast.parse(path.read_text(encoding='utf-8'))
             self.assertEqual(
                 [], gocept.filestore.tests.house.missing(tree), path)
 
@@ -337,21 +352,68 @@ class Modules(unittest.TestCase):
             # Only Zope itself can start Zope.
             self.assertLessEqual({
                 alias.name for node in late for alias in node.names},
-                {'ZConfig', 'Zope2.Startup.run'}, name)
+                {'ZConfig', 'Zope2.Startup.run', 'inotify_simple',
+                 'prometheus_client'}, name)
 
-    def test_file_store_imports_no_more_than_it_needs(self):
-        script = ('from gocept.filestore import FileStore\n'
-                  'import sys\n'
-                  'print(FileStore.__name__, *sys.modules)')
+
+class Imported(gocept.filestore.tests.case.Case):
+    """What a process has imported by then: whoever starts it waits for it."""
+
+    file_store = {'filestore', '__init__',
+                  *DIRECTIONS['filestore'].split()}
+
+    def imported(self, script, *args):
+        """Return names of ours, and of what was installed, and the others."""
         output = subprocess.check_output(
-            [sys.executable, '-c', script], text=True,
-            env=gocept.filestore.tests.case.environment())
-        found, *names = output.split()
-        self.assertEqual('FileStore', found)
-        for name in ('transaction', 'zope.component', 'zope.configuration',
-                     'zope.schema', 'click', 'tqdm', 'asyncio',
-                     'gocept.filestore.cli.__main__',
-                     'gocept.filestore.zcml'):
+            [sys.executable, '-c', 'import sys\nbefore = set(sys.modules)\n'
+             + script + '\nprint(*set(sys.modules) - before)', *args],
+            text=True, env=gocept.filestore.tests.case.environment())
+        names = output.splitlines()[-1].split()
+        ours = {name[len(gocept.filestore.tests.house.PREFIX):] or '__init__'
+                for name in names if name.startswith('gocept.filestore')}
+        installed = {name.partition('.')[0] for name in names}
+        return (ours, installed - set(sys.stdlib_module_names) - {
+            'gocept', 'coverage'}, set(names))
+
+    def command(self, *args):
+        return self.imported(
+            'import gocept.filestore.__main__\n'
+            'gocept.filestore.__main__.main(sys.argv[1:])', *args)
+
+    def wings(self, ours):
+        return set(map(gocept.filestore.tests.house.wing_of, ours))
+
+    def test_package(self):
+        ours, installed, names = self.imported('import gocept.filestore')
+        self.assertEqual(({'__init__'}, set()), (ours, installed))
+
+    def test_file_store(self):
+        ours, installed, names = self.imported(
+            'from gocept.filestore import FileStore')
+        self.assertEqual(self.file_store, self.wings(ours))
+        self.assertEqual({'zope'}, installed)
+        for name in ('zope.component', 'zope.configuration', 'zope.schema',
+                     'asyncio', 'ctypes.util', 'importlib.metadata',
+                     'inspect', 'subprocess'):
+            self.assertNotIn(name, names)
+
+    def test_version(self):
+        ours, installed, names = self.command('--version')
+        self.assertEqual({'__init__', '__main__', 'cli', 'cli.command',
+                          'cli.terminal'}, ours)
+        self.assertEqual({'click'}, installed)
+
+    def test_list(self):
+        ours, installed, names = self.command('list', str(self.path))
+        self.assertEqual(
+            {'__main__', 'cli', 'cli.argument', 'cli.command', 'cli.file',
+             'cli.terminal'},
+            {name for name in ours
+             if gocept.filestore.tests.house.wing_of(name) == 'cli'})
+        self.assertEqual(self.file_store | {'cli'}, self.wings(ours))
+        self.assertEqual({'click', 'zope'}, installed)
+        for name in ('asyncio', 'ctypes.util', 'importlib.metadata',
+                     'subprocess'):
             self.assertNotIn(name, names)
 
 

@@ -1,3 +1,6 @@
+import contextlib
+import fcntl
+import gocept.filestore.disk.name
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
@@ -7,10 +10,17 @@ import gocept.filestore.tests.case
 import gocept.filestore.tests.story
 import json
 import os
+import subprocess
+import sys
 
 
 NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
-NONE = {'files': 0, 'bytes': 0, 'oldest': None}
+NO_AGES = [0] * 10
+NONE = {'files': 0, 'bytes': 0, 'oldest': None, 'ages': NO_AGES}
+NONE_DUE = {'files': 0, 'next': None, 'ages': NO_AGES}
+ONE_DUE = {'files': 1, 'next': 0, 'ages': [1, *NO_AGES[1:]]}
+UNSEEN = {'process': None, 'host': None, 'consumer': None}
+READY = 'print(flush=True); input()'
 
 
 class StatusCase(gocept.filestore.retry.tests.test_attempt.AttemptCase):
@@ -40,7 +50,7 @@ class Spaces(StatusCase):
              'spaces': dict.fromkeys(
                  ['tmp', 'new', 'work', 'failed', 'cur', 'attempts'], NONE),
              'claims': [],
-             'waiting': {'files': 0, 'next': None},
+             'waiting': NONE_DUE,
              'intents': []}, status)
         self.assertEqual({}, self.tree())
         self.assertFalse((self.path / 'work').exists())
@@ -70,6 +80,15 @@ class Spaces(StatusCase):
             self.assertAlmostEqual(
                 age, status['spaces']['new']['oldest'], 3)
 
+    def test_ages(self):
+        self.put('new', 'a')
+        arrival = self.arrival('new', 'a')
+        for age, place in ((-5, 0), (299, 0), (301, 1), (599, 1), (601, 2),
+                           (76799, 8), (76801, 9), (10 ** 9, 9)):
+            found = self.status(arrival + age)['spaces']['new']['ages']
+            self.assertEqual((10, 1), (len(found), found[place]), age)
+            self.assertEqual(1, sum(found))
+
     def test_age_in_the_space(self):
         # Whatever its mtime says, and however long it was elsewhere.
         os.utime(self.put('new', 'a'), (0, 0))
@@ -98,7 +117,21 @@ class Spaces(StatusCase):
     def test_twins_count_once(self):
         # A crash has left a file two names, where there is no renameat2.
         os.link(self.put('new', 'a'), self.path / 'cur' / 'a')
+        for space in 'new', 'cur':
+            self.store._layout[space].is_local = False
         self.assertEqual(1, sum(self.counts().values()))
+
+    def test_linked_ones_count_each(self):
+        # hardlink(1) makes one of equal files.
+        for space in 'new', 'work', 'failed', 'cur':
+            (self.path / space).mkdir(exist_ok=True)
+            for name in 'a', 'b':
+                os.link(self.put('tmp', 'x'), self.path / space / name)
+        os.remove(self.path / 'tmp' / 'x')
+        self.assertEqual(
+            {'new': 2, 'work': 2, 'failed': 2, 'cur': 2}, self.counts())
+        self.assertEqual(['a', 'b'], [
+            claim['filename'] for claim in self.store.status()['claims']])
 
     def test_store_that_is_not_there(self):
         store = gocept.filestore.filestore.FileStore('/nowhere/at/all')
@@ -154,8 +187,11 @@ class Claims(StatusCase):
         status = self.status(arrival + 7)
         found, = status['claims']
         self.assertAlmostEqual(7, found.pop('age'), 3)
+        self.assertIn('python', found.pop('consumer'))
         self.assertEqual(
-            {'filename': 'a', 'attempt': 1, 'alive': True}, found)
+            {'filename': 'a', 'attempt': 1, 'alive': True,
+             'process': os.getpid(), 'host': gocept.filestore.disk.name.HOST},
+            found)
         claim.finish()
         self.assertEqual([], self.status()['claims'])
 
@@ -166,10 +202,67 @@ class Claims(StatusCase):
             child.run('claim = store.claim()')
             gocept.filestore.tests.story.tick(self.path)
         child.kill()
+        living, dead = self.status()['claims']
         self.assertEqual(
             [('a', True), ('b', False)],
-            [(claim['filename'], claim['alive'])
-             for claim in self.status()['claims']])
+            [(claim['filename'], claim['alive']) for claim in (living, dead)])
+        self.assertNotIn(living['process'], (None, os.getpid()))
+        self.assertIn('tests.child', living['consumer'])
+        self.assertLessEqual(UNSEEN.items(), dead.items())
+
+    def test_which_process_has_which(self):
+        children = {name: self.child() for name in 'ab'}
+        for name in 'ab':
+            self.put('new', name)
+            children[name].run('claim = store.claim()')
+        self.assertEqual(
+            {name: child.process.pid for name, child in children.items()},
+            {claim['filename']: claim['process']
+             for claim in self.status()['claims']})
+
+    def test_who_asks_whether_it_lives_has_no_claim(self):
+        with open(self.put('work', 'a'), 'rb') as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            found, = self.status()['claims']
+        self.assertEqual((False, None), (found['alive'], found['process']))
+
+    def claimed(self, *claims):
+        """Return claims whose locks are shown nowhere, as of other hosts."""
+        return list(gocept.filestore.status.claimed(
+            self.layout['work'], claims, 0, holders=lambda work: {}))
+
+    def test_of_another_host(self):
+        self.put('new', 'a')
+        claim = self.store.claim()
+        inode = os.stat(claim.path).st_ino
+        found, = self.claimed((0, 'a', inode, 1, True))
+        self.assertTrue(found['alive'])
+        self.assertLessEqual(UNSEEN.items(), found.items())
+        claim.finish()
+
+    def test_settled_before_we_ask_who_has_it(self):
+        inode = os.stat(self.put('work', 'a')).st_ino
+        self.assertEqual([], self.claimed((0, 'a', inode, 1, True)))
+        self.assertEqual([], self.claimed((0, 'gone', 1, 1, True)))
+
+    def test_title(self):
+        title = gocept.filestore.status.title
+        with subprocess.Popen(
+                ['python of   orders', '-c', READY, 'x' * 2000],
+                executable=sys.executable, stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            # The kernel closes pipes before the new program has its title.
+            process.stdout.readline()
+            self.assertEqual(1000, len(title(process.pid)))
+            self.assertTrue(title(process.pid).startswith(
+                'python of   orders -c %s xxx' % READY))
+        self.assertIsNone(title(process.pid))
+
+    def test_process_that_has_ended_and_has_no_title(self):
+        process = subprocess.Popen(['true'])
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        self.assertIsNone(gocept.filestore.status.title(process.pid))
+        process.wait()
 
     def test_attempt(self):
         self.put('new', 'a')
@@ -239,30 +332,32 @@ class Waiting(StatusCase):
         noon = gocept.filestore.retry.tests.test_attempt.NOON
         for seconds, due in ((30, 30), (59, 1), (60, 0), (1000, 0)):
             status = self.status(noon + seconds)
-            self.assertEqual({'files': 3, 'next': due}, status['waiting'])
+            self.assertLessEqual(
+                {'files': 3, 'next': due}.items(), status['waiting'].items())
+            self.assertEqual(3, sum(status['waiting']['ages']))
             self.assertEqual([], status['claims'])
             self.assertEqual(3, status['spaces']['work']['files'])
 
     def test_taken_over(self):
         self.put('new', 'a')
         self.store.claim().fail(gocept.filestore.interfaces.Retry(after=0))
-        self.assertEqual({'files': 1, 'next': 0}, self.status()['waiting'])
+        self.assertEqual(ONE_DUE, self.status()['waiting'])
         claim = self.store.claim()
-        self.assertEqual({'files': 0, 'next': None}, self.status()['waiting'])
+        self.assertEqual(NONE_DUE, self.status()['waiting'])
         self.assertEqual(1, len(self.status()['claims']))
         claim.finish()
 
     def test_given_up(self):
         self.put('new', 'a')
         self.store.claim().fail(NO_PAPER)
-        self.assertEqual({'files': 0, 'next': None}, self.status()['waiting'])
+        self.assertEqual(NONE_DUE, self.status()['waiting'])
         self.assertEqual({'failed': 1, 'attempts': 1}, self.counts())
 
     def test_time_that_is_none(self):
         self.put('new', 'a')
         self.store.claim().fail('no paper')
         self.make_due(due='soon')
-        self.assertEqual({'files': 1, 'next': 0}, self.status()['waiting'])
+        self.assertEqual(ONE_DUE, self.status()['waiting'])
 
 
 class Moving(StatusCase):
@@ -308,6 +403,7 @@ class Moving(StatusCase):
         self.check('claim.fail("no paper") if claim.attempt < 3 '
                    'else claim.finish()')
 
+    @gocept.filestore.tests.case.slow
     def test_on_their_way_from_new_to_cur(self):
         for number in range(3000):
             self.put('new', str(number))
@@ -362,3 +458,137 @@ while not os.path.exists(os.path.join(store.path, 'tmp', 'end')):
             except (FileNotFoundError, FileExistsError):
                 pass
 """
+
+
+class History(StatusCase):
+
+    def history(self, name='a'):
+        """Return the space of each file, its facts, and its events."""
+        found = self.store.history(name)
+        json.dumps(found)
+        return [(place['space'], place['due'], place['alive'],
+                 [event['event'] for event in place['events']])
+                for place in found]
+
+    def test_where_nothing_has_happened(self):
+        for space in ('new', 'tmp', 'cur'):
+            self.put(space, 'a', 'ä').chmod(0o640)
+            [place] = self.store.history(str(self.path / 'elsewhere' / 'a'))
+            self.assertLess(place.pop('age'), 60)
+            self.assertEqual(
+                {'space': space, 'bytes': 2, 'mode': 0o640, 'due': None,
+                 'alive': None, 'metadata': {}, 'events': []}, place)
+            (self.path / space / 'a').unlink()
+
+    def test_age(self):
+        self.put('new', 'a')
+        arrival = self.arrival('new', 'a')
+        for clock, age in ((arrival + 17, 17), (0, 0)):
+            self.clock = clock
+            [place] = gocept.filestore.status.history(self.attempts, 'a')
+            self.assertAlmostEqual(age, place['age'])
+
+    def test_from_claim_to_failure(self):
+        self.put('new', 'a')
+        claim = self.store.claim()
+        self.assertEqual([('work', None, True, [])], self.history())
+        claim.fail(gocept.filestore.interfaces.Retry(after=0))
+        self.assertEqual([('work', 0, None, ['failed'])], self.history())
+        self.store.claim().fail(NO_PAPER)
+        self.assertEqual(
+            [('failed', None, None, ['failed', 'resumed', 'failed'])],
+            self.history())
+        self.store.retry('a')
+        self.assertEqual(
+            [('new', None, None, ['failed', 'resumed', 'failed'])],
+            self.history())
+        claim = self.store.claim()
+        self.assertEqual(
+            [('work', None, True, ['failed', 'resumed', 'failed', 'retried'])],
+            self.history())
+        claim.finish()
+        self.assertEqual([('cur', None, None, [])], self.history())
+
+    def test_due(self):
+        self.put('new', 'a')
+        self.store.claim().fail(gocept.filestore.interfaces.Retry(after=100))
+        [place] = self.store.history('a')
+        self.assertGreater(place['due'], 50)
+        self.assertLessEqual(place['due'], 100)
+
+    def test_dead(self):
+        self.put('new', 'a')
+        self.kill_worker()
+        self.assertEqual([('work', None, False, [])], self.history())
+
+    def test_traceback(self):
+        self.put('new', 'a')
+        with self.assertRaises(ZeroDivisionError), self.store.claim():
+            1 / 0  # noqa: B018
+        [place] = self.store.history('a')
+        [event] = place['events']
+        self.assertIn('in test_traceback', event['traceback'])
+        self.assertEqual('ZeroDivisionError: division by zero', event['error'])
+        self.assertEqual(os.getpid(), event['process'])
+
+    def test_each_file_of_a_name_has_its_own(self):
+        self.put('new', 'a')
+        self.store.claim().fail(NO_PAPER)
+        self.put('new', 'a', 'newer')
+        self.assertEqual(
+            [('new', None, None, []), ('failed', None, None, ['failed'])],
+            self.history())
+        self.store.claim().fail(NO_PAPER)
+        for name in ('a', 'a.~1~'):
+            self.assertEqual(
+                [('failed', None, None, ['failed'])], self.history(name))
+
+    def test_what_was_of_an_older_one_with_its_inode(self):
+        self.put('new', 'a')
+        self.store.claim().fail(NO_PAPER)
+        path = self.path / 'failed' / 'a'
+        os.utime(path, (4e9, 4e9))  # as a newer one would have it
+        os.rename(path, self.path / 'new' / 'a')
+        self.assertEqual([('new', None, None, [])], self.history())
+
+    def test_two_names_after_a_crash_are_one_file(self):
+        os.link(self.put('new', 'a'), self.put('work', 'b').with_name('a'))
+        self.assertEqual([('work', None, False, [])], self.history())
+
+    def test_none(self):
+        self.put('attempts', 'a')
+        for name in 'ab':
+            with self.assertRaises(
+                    gocept.filestore.interfaces.NoSuchFile) as raised:
+                self.store.history(name)
+            self.assertEqual(
+                (name, 'there is none in any space'),
+                (raised.exception.filename, raised.exception.reason))
+        self.assertEqual({'attempts': ['a']}, self.tree())
+
+    def test_no_file(self):
+        (self.path / 'new' / 'a').symlink_to('b')
+        with self.assertRaises(gocept.filestore.interfaces.NotRegular):
+            self.store.history('a')
+
+    def test_store_that_is_not_there(self):
+        store = gocept.filestore.filestore.FileStore('/nowhere/at/all')
+        with self.assertRaises(gocept.filestore.interfaces.NotPrepared):
+            store.history('a')
+
+    def test_that_goes_round(self):
+        child = self.child()
+        child.send('import os\n'
+                   'while not os.path.exists(store.path + "/tmp/end"):\n'
+                   '    with store.publish("a"):\n'
+                   '        pass\n'
+                   '    store.claim().release()\n'
+                   '    store.claim().finish(keep=False)\n'
+                   'answer = "done"')
+        seen = set()
+        while not {'new', 'work'} <= seen:
+            with contextlib.suppress(gocept.filestore.interfaces.NoSuchFile):
+                seen.update(place[0] for place in self.history())
+        self.put('tmp', 'end')
+        self.assertEqual('done', child.answer())
+        self.assertLessEqual(seen, {'new', 'work'})

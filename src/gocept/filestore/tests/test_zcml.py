@@ -379,3 +379,94 @@ class Consumer(Case):
         self.assertEqual(['s', 's/b'], [
             declaration.title for declaration in
             gocept.filestore.server.declaration.declarations()])
+
+
+class Intake(Case):
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.directory / 'in')
+
+    def intake(self, attributes=''):
+        self.load('<filestore:store name="s" path="$S" durable="no" />'
+                  '<filestore:intake store="s" directory="../in" %s />'
+                  % attributes)
+        return gocept.filestore.server.declaration.declared(
+            's', directory=str(self.directory / 'in'))
+
+    def load(self, *args):
+        os.environ['S'] = str(self.path)
+        return super().load(*args)
+
+    def test_schema_and_handler_agree(self):
+        fields = zope.schema.getFields(gocept.filestore.zcml.IIntakeDirective)
+        gocept.filestore.server.declaration.Intake(
+            's', '/', **{name: field.default for name, field in fields.items()
+                         if name not in ('store', 'directory', 'quiet')})
+
+    def test_options(self):
+        for name in ('a.xml', 'b.xml', 'c.txt'):
+            (self.directory / 'in' / name).touch()
+        worker = self.intake(
+            'include="*.xml" exclude="b*" quiet="0" poll="3"').worker()
+        worker.stop()
+        worker.run()
+        self.assertEqual({'new': ['a.xml']}, self.tree())
+
+    def assertRefused(self, message, attributes):
+        with self.assertRaisesRegex(
+                zope.configuration.exceptions.ConfigurationError, message):
+            self.intake(attributes)
+
+    def test_marker_and_quiet_period(self):
+        self.assertRefused('an intake has either a marker or a quiet period',
+                           'marker=".done" quiet="5"')
+
+    def test_bad_options(self):
+        for option in ('quiet="-1"', 'quiet="long"', 'poll="often"'):
+            self.assertRefused("Invalid value for '%s'" % option.split('=')[0],
+                               option)
+        self.assertRefused('Unrecognized', 'handler="builtins.len"')
+
+    def test_bad_directory(self):
+        for path in ('', '$NOWHERE/in'):
+            with self.assertRaisesRegex(
+                    zope.configuration.exceptions.ConfigurationError,
+                    "Invalid value for 'directory'"):
+                self.load('<filestore:intake store="s" directory="%s" />'
+                          % path)
+
+    def test_told_when_it_is_looked_at(self):
+        with self.assertRaisesRegex(
+                gocept.filestore.interfaces.InvalidDeclaration,
+                '^File ".*configure.zcml", line 6.*: intake: the time '
+                'between two looks'):
+            self.intake('poll="0"')
+
+    def test_two_with_one_title(self):
+        # It is what the server, the log and the component architecture know.
+        with self.assertRaisesRegex(
+                zope.configuration.config.ConfigurationConflictError,
+                r"For: \('filestore', 's/a'\)"):
+            self.load(''.join(
+                '<filestore:consumer %s handler="builtins.len" />' % words
+                for words in ('store="s" name="a"', 'store="s/a"')))
+
+    def test_consumer_with_the_name_of_the_folder(self):
+        folder = str(self.directory / 'in')
+        self.intake('/>\n<filestore:consumer store="s" name="%s" '
+                    'handler="builtins.len"' % folder)
+        self.assertEqual(['s from ' + folder, 's/' + folder], [
+            declaration.title for declaration in
+            gocept.filestore.server.declaration.declarations()])
+
+    def test_two_with_one_folder(self):
+        one = '<filestore:intake store="%s" directory="../in" />'
+        with self.assertRaises(
+                zope.configuration.config.ConfigurationConflictError):
+            self.load(2 * one % ('s', 's'))
+        self.load(2 * one % ('s', 't'))
+        path = self.directory / 'in'
+        self.assertEqual(['s from %s' % path, 't from %s' % path], [
+            declaration.title for declaration in
+            gocept.filestore.server.declaration.declarations()])

@@ -19,6 +19,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import uuid
 import zope.testing.wait
 
 
@@ -28,7 +29,8 @@ IFF_UP = 1  # linux/if.h
 PROGRAMS = {
     'JuiceFS': ('redis-server', 'juicefs'),
     'MooseFS': ('mfsmaster', 'mfschunkserver', 'mfsmount'),
-    'GlusterFS': ('glusterfsd', 'glusterfs')}
+    'GlusterFS': ('glusterfsd', 'glusterfs'),
+    'CephFS': ('ceph-mon', 'ceph-osd', 'ceph-mds', 'ceph-fuse', 'ceph')}
 HOSTS = ('a', 'b')
 # What `.ci/distributed` puts into a checkout, and where Debian puts servers.
 CHECKOUT = pathlib.Path(
@@ -111,10 +113,46 @@ volume write-behind
     type performance/write-behind
     subvolumes utime
 end-volume
-volume io-threads
-    type performance/io-threads
+volume open-behind
+    type performance/open-behind
     subvolumes write-behind
 end-volume
+volume quick-read
+    type performance/quick-read
+    subvolumes open-behind
+end-volume
+volume md-cache
+    type performance/md-cache
+    subvolumes quick-read
+end-volume
+volume io-threads
+    type performance/io-threads
+    subvolumes md-cache
+end-volume
+"""
+
+# Objects are kept in memory, and nobody is asked who he is.
+CEPH = """
+[global]
+fsid = {1}
+mon_host = 127.0.0.1
+public_addr = 127.0.0.1
+auth_cluster_required = none
+auth_service_required = none
+auth_client_required = none
+run_dir = {0}
+admin_socket =
+log_to_file = false
+log_to_stderr = true
+mon_cluster_log_file = {0}/cluster.log
+mon_data = {0}/monitor
+osd_data = {0}/objects
+mds_data = {0}/metadata
+osd_objectstore = memstore
+osd_pool_default_size = 1
+osd_pool_default_min_size = 1
+mon_allow_pool_size_one = true
+osd_crush_chooseleaf_type = 0
 """
 
 
@@ -201,22 +239,23 @@ class Programs:
         self._wait(process, path.is_mount)
         return path
 
+    def told(self, program):
+        """Return what a program has written so far."""
+        return (self.directory / (program + '.log')).read_text()
+
     def _start(self, command):
-        with self._log(command).open('ab') as log:
+        with (self.directory / (command[0] + '.log')).open('ab') as log:
             # Also when the test is killed, nobody is left behind.
             return subprocess.Popen(
                 ['setpriv', '--pdeathsig', 'KILL', *command],
                 cwd=self.directory, env=environment(),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
-    def _log(self, command):
-        return self.directory / (os.path.basename(command[0]) + '.log')
-
     def _wait(self, process, is_ready):
         self.wait(lambda: process.poll() is not None or is_ready())
         if process.returncode is not None:
             raise RuntimeError('%s\nhas ended:\n%s' % (
-                process.args, self._log(process.args[3:]).read_text()))
+                process.args, self.told(process.args[3])))
 
 
 def environment():
@@ -293,9 +332,38 @@ def glusterfs(programs):
         is_ready=lambda: answers(49152))
     return [
         programs.mount(name, 'glusterfs', '--no-daemon', '--volfile', host,
-                       '--log-file', '-', '--entry-timeout=0',
-                       '--attribute-timeout=0', '--negative-timeout=0')
+                       '--log-file', '-')
         for name in HOSTS]
 
 
-KINDS = {'JuiceFS': juicefs, 'MooseFS': moosefs, 'GlusterFS': glusterfs}
+def cephfs(programs):
+    """Start a monitor, a place for objects, and a server for names."""
+    number, monitors = str(uuid.uuid4()), programs.directory / 'monitors'
+    for name in ('monitor', 'objects', 'metadata'):
+        programs.make(name)
+    # Who asks the monitor for options as well may take its cluster for
+    # another one ("wrong fsid").
+    options = ('--no-mon-config', '--conf=%s' % programs.write(
+        'ceph.conf', CEPH, number))
+    programs.run('monmaptool', '--create', '--fsid', number, '--add', 'a',
+                 '127.0.0.1', monitors)
+    programs.run('ceph-mon', *options, '--id=a', '--mkfs', '--monmap',
+                 monitors)
+    programs.serve('ceph-mon', *options, '--id=a', '-f',
+                   is_ready=lambda: answers(6789))
+    programs.run('ceph', *options, 'osd', 'new', number)
+    programs.run('ceph-osd', *options, '--id=0', '--mkfs',
+                 '--osd-uuid', number)
+    programs.serve('ceph-osd', *options, '--id=0', '-f',
+                   is_ready=lambda: 'boot' in programs.told('ceph-osd'))
+    for pool in ('names', 'files'):
+        programs.run('ceph', *options, 'osd', 'pool', 'create', pool, '8')
+    programs.run('ceph', *options, 'fs', 'new', 'all', 'names', 'files')
+    programs.serve('ceph-mds', *options, '--id=a', '-f',
+                   is_ready=lambda: 'up:active' in programs.told('ceph-mds'))
+    return [programs.mount(host, 'ceph-fuse', *options, '-f')
+            for host in HOSTS]
+
+
+KINDS = {'JuiceFS': juicefs, 'MooseFS': moosefs, 'GlusterFS': glusterfs,
+         'CephFS': cephfs}

@@ -10,6 +10,12 @@ import weakref
 
 
 interfaces = gocept.filestore.interfaces
+MEASURED = """
+import os, resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, 40))
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+"""
 
 
 class BatchCase(gocept.filestore.tests.case.Case):
@@ -21,6 +27,10 @@ class BatchCase(gocept.filestore.tests.case.Case):
     def claimed(self, name):
         self.put('new', name)
         return self.store.claim()
+
+    def alone(self):
+        with self.store.batch() as batch:
+            self.publish(batch, 'a')
 
     def files(self):
         """Return what is there, less what is empty or unique."""
@@ -360,3 +370,22 @@ if pid == 0:
     os._exit(0)
 _ = os.waitpid(pid, 0)
 """
+
+
+class Many(BatchCase):
+
+    @gocept.filestore.tests.case.slow
+    def test_take_few_descriptors_and_little_memory(self):
+        child = self.child()
+        child.run(MEASURED)
+        descriptors, kibibytes = child.run(
+            'before = peak()\n'
+            'with store.batch() as batch:\n'
+            '    for number in range(10000):\n'
+            '        with batch.publish(str(number)) as file:\n'
+            '            _ = file.write("text")\n'
+            '    descriptors = len(os.listdir("/proc/self/fd"))\n'
+            'answer = descriptors, peak() - before')
+        self.assertEqual(10000, len(os.listdir(self.path / 'new')))
+        self.assertLess(descriptors, 32)
+        self.assertLess(kibibytes, 40 * 1024)

@@ -44,6 +44,14 @@ class Errors(gocept.filestore.batch.tests.test_batch.BatchCase):
                         self.store.batch().finish, claim)
         ours.finish()
 
+    def test_claim_of_a_file_that_was_taken_away(self):
+        claim = self.claimed('x')
+        (self.path / 'work' / 'x').unlink()
+        self.refuse(interfaces.NoSuchFile, "none in 'work'",
+                    self.store.batch().finish, claim)
+        with self.assertRaises(interfaces.NoSuchFile):
+            claim.finish()
+
     def test_what_is_no_claim(self):
         for claim in (None, 'a', self.store):
             with self.assertRaises(TypeError):
@@ -175,7 +183,8 @@ class ByHand(gocept.filestore.batch.tests.test_settlement.SettlementCase):
 
     def test_who_settles_is_told(self):
         self.in_doubt()
-        intent, = self.store._intents.left([])
+        left = self.store._intents.left([])
+        intent = next(left)  # held as long as we do not go on
         intent.mark()
         for name in 'xy':
             os.remove(self.path / 'work' / name)

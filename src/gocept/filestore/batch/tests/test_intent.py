@@ -1,6 +1,8 @@
 import errno
 import gc
+import gocept.filestore.batch.deed
 import gocept.filestore.batch.intent
+import gocept.filestore.batch.publishing
 import gocept.filestore.batch.tests.test_batch
 import gocept.filestore.batch.tests.test_settlement
 import gocept.filestore.interfaces
@@ -8,6 +10,8 @@ import gocept.filestore.tests.case
 import json
 import os
 import shutil
+import subprocess
+import sys
 import unittest.mock
 
 
@@ -24,8 +28,9 @@ class Writing(gocept.filestore.batch.tests.test_batch.BatchCase):
             'resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))\n'
             'try:\n'
             '    with store.batch() as batch:\n'
-            '        with batch.publish("a") as file:\n'
-            '            _ = file.write("text")\n'
+            '        for name in "ab":\n'
+            '            with batch.publish(name) as file:\n'
+            '                _ = file.write("text")\n'
             'except OSError as error:\n'
             '    answer = error.errno, error.filename\n'
             'resource.setrlimit(resource.RLIMIT_FSIZE, before)')
@@ -63,6 +68,33 @@ class Writing(gocept.filestore.batch.tests.test_batch.BatchCase):
             str(self.path / 'voted')))
         batch.abort()
         self.assertEqual({}, self.files())
+
+    def test_directories_that_have_gone(self):
+        for names in ('ab', 'cd'):
+            with self.store.batch() as batch:
+                for name in names:
+                    self.publish(batch, name)
+            # It is not to be noticed by a look at them.
+            self.store._layout._look_at = float('inf')
+            for name in ('voted', 'committed'):
+                os.rmdir(self.path / name)
+        self.assertEqual({'new': ['a', 'b', 'c', 'd']}, self.files())
+
+    def test_that_can_not_be_made(self):
+        claims = [self.claimed(name) for name in 'xy']
+        (self.path / 'work').chmod(0o777)
+        self.store._layout.made('voted')
+        self.store._layout.made('committed')
+        self.forbid(self.path / 'tmp')
+        batch = self.store.batch()
+        for claim in claims:
+            batch.finish(claim)
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            batch.vote()
+        batch.abort()
+        self.assertEqual({'work': ['x', 'y']}, self.files())
+        for claim in claims:
+            claim.release()
 
     def test_is_what_json_would_write(self):
         batch = self.store.batch(two_phase=True)
@@ -106,6 +138,58 @@ class Writing(gocept.filestore.batch.tests.test_batch.BatchCase):
         batch.abort()
 
 
+class Locales(gocept.filestore.batch.tests.test_settlement.SettlementCase):
+    """A name is its bytes, whatever the locale of who reads it."""
+
+    names = [b'B\xc3\xbccher', b'B\xfccher', b'a"b', b'\xe2\x98\x83']
+    program = (
+        'import gocept.filestore, os, sys\n'
+        'store = gocept.filestore.FileStore(sys.argv[1])\n'
+        'names = list(map(os.fsdecode, %r))\n' % names)
+    leave = (
+        'batch = store.batch(two_phase=True)\n'
+        'for name in names[:2]:\n'
+        '    with batch.publish(name): pass\n'
+        'for name in names[2:]:\n'
+        '    open(os.path.join(store.path, "new", name), "w").close()\n'
+        'for claim in list(store.claims()):\n'
+        '    batch.finish(claim)\n'
+        'batch.vote(); batch._intent.mark(); os._exit(0)\n')
+    settle = (
+        'found = sorted(claim.filename for claim in store.claims()\n'
+        '               if claim.finish() is None)\n'
+        'assert found == sorted(names[:2]), found')
+
+    def run_in(self, locale, source):
+        more = {} if locale is None else {
+            'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}
+        subprocess.run(
+            [sys.executable, '-W', 'ignore', '-c', self.program + source,
+             self.path], check=True,
+            env=gocept.filestore.tests.case.environment(
+                LC_ALL=locale or 'C.UTF-8', **more))
+
+    def check(self, first, second):
+        self.run_in(first, self.leave)
+        self.run_in(second, self.settle)
+        self.assertEqual(
+            sorted(self.names), sorted(os.listdir(bytes(self.path / 'cur'))))
+
+    def test_is_written_by_its_bytes(self):
+        name = os.fsdecode(b'B\xfccher')
+        deed = gocept.filestore.batch.publishing.Publish(
+            filename=name, draft='1', replace=True)
+        text = deed.written(gocept.filestore.batch.deed.portable)
+        self.assertEqual(deed.written(), text)
+        self.assertEqual(name, deed.read(json.loads(text)).filename)
+
+    def test_read_by_who_knows_ascii_only(self):
+        self.check(None, 'C')
+
+    def test_written_by_who_knows_ascii_only(self):
+        self.check('C', None)
+
+
 class Reading(gocept.filestore.batch.tests.test_settlement.SettlementCase):
 
     all = gocept.filestore.batch.tests.test_settlement.ALL
@@ -127,6 +211,7 @@ class Reading(gocept.filestore.batch.tests.test_settlement.SettlementCase):
 
     def test_second_name_of_an_intent(self):
         # A crash between the two steps of the mark, or of a deed.
+        self.move_by_link()
         self.dies(gocept.filestore.batch.tests.test_settlement.MARKED % True)
         committed = self.path / 'committed'
         name, = os.listdir(committed)
@@ -209,7 +294,9 @@ class Moving(gocept.filestore.batch.tests.test_settlement.SettlementCase):
         child = self.voted()
         intents = self.late(child)
         with intents.write([], False) as ours:
-            self.assertEqual({'a', 'b', 'c'}, intents.published(but=ours))
+            self.assertEqual({'a', 'b', 'c'}, {
+                filename for kind, filename, *_ in intents.reserved(but=ours)
+                if kind == 'name'})
 
     def test_space_that_has_gone(self):
         self.store._layout.made('voted')

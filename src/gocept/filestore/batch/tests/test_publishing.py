@@ -3,12 +3,16 @@ import gocept.filestore.batch.tests.test_batch
 import gocept.filestore.batch.tests.test_settlement
 import gocept.filestore.disk.lock
 import gocept.filestore.interfaces
+import gocept.filestore.testing
 import json
 import os
+import unittest
+import zope.event
 
 
 interfaces = gocept.filestore.interfaces
 MARKED = gocept.filestore.batch.tests.test_settlement.MARKED
+OBSTACLE = gocept.filestore.testing.obstacle()
 
 
 class Publishing(gocept.filestore.batch.tests.test_batch.BatchCase):
@@ -40,10 +44,24 @@ class Publishing(gocept.filestore.batch.tests.test_batch.BatchCase):
                 file.close()
         self.assertEqual('text', self.read('new', 'a'))
 
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_draft_that_a_library_puts_another_file_in_the_place_of(self):
+        def action():
+            with self.store.batch() as batch:
+                with batch.publish('a', replace=True) as file:
+                    os.rename(self.put('tmp', 'new', 'text'), file.name)
+
+        self.store = self.open_store(durable=True)
+        synced = [call.text for call in gocept.filestore.testing.calls(
+            action, lambda: None) if call.name == 'fsync']
+        self.assertNotIn('(deleted)', ''.join(synced))
+        self.assertEqual('text', self.read('new', 'a'))
+
     def test_replacing(self):
         self.put('new', 'a', 'older')
         with self.store.batch() as batch:
             self.publish(batch, 'a', replace=True)
+            self.publish(batch, 'b', replace=True)
         self.assertEqual('text', self.read('new', 'a'))
 
     def test_twice(self):
@@ -54,6 +72,59 @@ class Publishing(gocept.filestore.batch.tests.test_batch.BatchCase):
             with self.assertRaises(interfaces.Settled):
                 publication.__enter__()
         self.assertEqual({'new': ['a']}, self.files())
+
+
+class Alone(gocept.filestore.batch.tests.test_batch.BatchCase):
+    """A block with one publication, which is all or nothing by itself."""
+
+    def test_needs_no_intent(self):
+        self.alone()
+        self.assertEqual('text', self.read('new', 'a'))
+        self.assertFalse((self.path / 'voted').exists())
+
+    def test_is_synced_and_told(self):
+        told = []
+        zope.event.subscribers.append(told.append)
+        self.addCleanup(zope.event.subscribers.remove, told.append)
+        self.store = self.open_store(durable=True)
+        self.alone()
+        self.assertEqual(['a'], [event.filename for event in told])
+        self.assertEqual({'new': ['a']}, self.files())
+
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_is_synced_before_and_after_it_moves(self):
+        self.store = self.open_store(durable=True)
+        self.assertEqual(['fsync', 'renameat2', 'fsync'], [
+            call.name for call in gocept.filestore.testing.calls(
+                self.alone, lambda: self.path.joinpath(
+                    'new', 'a').unlink(missing_ok=True))
+            if call.name in ('fsync', 'renameat2')])
+
+    def test_ends_with_its_block(self):
+        with self.store.batch() as batch:
+            self.publish(batch, 'a')
+        with self.assertRaises(interfaces.Settled):
+            batch.publish('b')
+        batch.abort()
+        self.assertEqual({'new': ['a']}, self.files())
+
+    def test_name_that_is_taken(self):
+        self.put('new', 'a', 'theirs')
+        self.refuse(interfaces.NameTaken, "there is one in 'new'", self.alone)
+        self.assertEqual({'new': ['a']}, self.files())
+        self.assertEqual('theirs', self.read('new', 'a'))
+
+    def test_two_phases_are_written_down(self):
+        with self.store.batch(two_phase=True) as batch:
+            self.publish(batch, 'a')
+        self.assertTrue((self.path / 'committed').exists())
+
+    def test_after_a_vote(self):
+        with self.assertRaises(interfaces.Settled):
+            with self.store.batch() as batch:
+                self.publish(batch, 'a')
+                batch.vote()
+        self.assertEqual({}, self.files())
 
 
 class Errors(gocept.filestore.batch.tests.test_batch.BatchCase):
@@ -88,6 +159,7 @@ class Errors(gocept.filestore.batch.tests.test_batch.BatchCase):
             self.publish(each, 'a')
         other.vote()
         self.refuse(interfaces.NameTaken, 'another batch', batch.vote)
+        self.refuse(interfaces.NameTaken, 'another batch', self.alone)
         batch.abort()
         other.commit()
         self.assertEqual({'new': ['a']}, self.files())
@@ -190,6 +262,7 @@ class Overtaking(gocept.filestore.batch.tests.test_settlement.SettlementCase):
         self.assertEqual('first', self.read('new', 'a'))
 
     def test_draft_with_two_names_is_published_once(self):
+        self.move_by_link()
         self.dies(gocept.filestore.batch.tests.test_settlement.MARKED % True)
         name, = os.listdir(self.path / 'committed')
         held = gocept.filestore.disk.lock.hold(
@@ -273,7 +346,8 @@ class ByHand(gocept.filestore.batch.tests.test_settlement.SettlementCase):
 
     def test_who_settles_is_told(self):
         self.in_doubt()
-        intent, = self.store._intents.left([])
+        left = self.store._intents.left([])
+        intent = next(left)  # held as long as we do not go on
         intent.mark()
         os.remove(self.store.list('tmp')[0])
         with self.assertRaises(interfaces.NoSuchFile):

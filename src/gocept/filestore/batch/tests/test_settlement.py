@@ -280,7 +280,7 @@ class Errors(SettlementCase):
         def fail(*args):
             raise error
 
-        self.store._attempts.forget = fail
+        self.store._attempts.settle = fail
         with self.assertRaises(type(error)):
             with self.store.claim() as claim, self.store.batch() as batch:
                 batch.finish(claim)

@@ -1,7 +1,9 @@
+import gocept.filestore.disk.process
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import importlib.metadata
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,13 +12,18 @@ import unittest
 
 COMMANDS = {
     'prepare': ['STORE', '--mode'],
-    'publish': ['STORE', 'FILE...', '--name', '--replace', '--mode'],
+    'publish': ['STORE', 'FILE...', '--files-from LIST', '--null', '--name',
+                '--replace', '--mode'],
     'list': ['STORE', '[SPACE]', '--null'],
     'move': ['STORE', 'NAME...', '--no-replace'],
     'copy': ['STORE', 'NAME...', '--no-replace'],
     'remove': ['STORE', 'NAME...'],
     'run': ['STORE', 'COMMAND ARG...', '--workers', '--remove', '--watch'],
-    'doctor': ['STORE', '--quiet']}
+    'failed': ['STORE', '--include PATTERN', '--reason TEXT', '--group'],
+    'show': ['STORE', 'NAME', '--json'],
+    'retry': ['STORE', 'NAME...', '--all', '--exclude PATTERN', '--dry-run'],
+    'clean': ['STORE', '--older-than AGE', '--reason TEXT', '--yes'],
+    'doctor': ['STORE', '--quiet', '--json', '--other PATH']}
 # Runs a program and then tells how much memory it has needed.
 MEASURE = """
 import resource, subprocess, sys
@@ -26,7 +33,7 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 # Runs the command line in one process with many odd arguments.
 FUZZ = """
-import gocept.filestore.cli.__main__
+import gocept.filestore.__main__
 import random
 import sys
 import traceback
@@ -47,7 +54,7 @@ for number in range(400):
         args.append('store')
     args += [choose.choice(words) for count in range(choose.randrange(6))]
     try:
-        status = gocept.filestore.cli.__main__.main(args)
+        status = gocept.filestore.__main__.main(args)
         assert status in (0, 1, 2), status
     except BaseException:
         print(args)
@@ -97,7 +104,7 @@ class Publish(gocept.filestore.tests.command.Case):
             'publish', 'store', '-', input=data)
         self.assertEqual((0, [summary(1)]), (status, messages))
         path, = (self.path / 'new').iterdir()
-        self.assertRegex(path.name, r'^\d+\.M\d{6}P\d+Q1\.')
+        self.assertRegex(path.name, r'^\d+\.M\d{6}P\d+Q\d+\.')
         self.assertEqual(data, path.read_bytes())
 
     def test_standard_input_between_files(self):
@@ -112,6 +119,26 @@ class Publish(gocept.filestore.tests.command.Case):
 
     def test_name_of_standard_input(self):
         self.assertPublishes(['-'], '--name', '-', '-', input=b'')
+
+    def test_metadata(self):
+        self.assertEqual(0, self.filestore(
+            'publish', 'store', 'a.txt', 'b.txt', '--metadata', 'a=b=c',
+            '--metadata', 'ä b=', '--metadata', 'a=d')[0])
+        for name in ('a.txt', 'b.txt'):
+            [place] = self.store.history(name)
+            self.assertEqual({'a': 'd', 'ä b': ''}, place['metadata'])
+
+    def test_bad_metadata(self):
+        for given in ('a', '=a', '=', ''):
+            status, output, messages = self.filestore(
+                'publish', 'store', 'a.txt', '--metadata', given)
+            self.assertEqual((2, b''), (status, output))
+            self.assertIn('%r is not like KEY=VALUE' % given, messages[-1])
+        status, output, messages = self.filestore(
+            'publish', 'store', 'a.txt', '--metadata', 'a=' + 'b' * 4000)
+        self.assertEqual((2, b''), (status, output))
+        self.assertIn('4000 characters at most, not 4001', messages[-1])
+        self.assertEqual({}, self.tree())
 
     def test_name_for_several(self):
         self.assertRefuses('--name goes with a single FILE',
@@ -138,6 +165,7 @@ class Publish(gocept.filestore.tests.command.Case):
         names = sorted(['-', ' ', 'a\nb', os.fsdecode(b'\xff'), '{}', '--'])
         self.assertPublishes(names, '--', *map(self.make, names))
 
+    @gocept.filestore.tests.case.slow
     def test_taken(self):
         self.filestore('publish', 'store', 'a.txt')
         self.make('a.txt', 'newer')
@@ -196,6 +224,12 @@ class Publish(gocept.filestore.tests.command.Case):
         self.assertRefuses(
             "'link': Too many levels of symbolic links", 'link')
 
+    def test_holes_stay_holes(self):
+        os.truncate(self.make('disk.img'), 1 << 30)
+        self.assertPublishes(['disk.img'], 'disk.img')
+        status = os.stat(self.path / 'new' / 'disk.img')
+        self.assertEqual((1 << 30, 0), (status.st_size, status.st_blocks))
+
     def test_unreadable(self):
         self.make('secret').chmod(0)
         for space in ('tmp', 'new'):
@@ -247,17 +281,32 @@ class Publish(gocept.filestore.tests.command.Case):
             self.forked('publish', 'store', 'big', 'a.txt', size=8192))
         self.assertEqual({'new': ['a.txt']}, self.tree())
 
+    def check_stopped(self, number):
+        # A shell has tests in the background ignore it, and their children;
+        # and so has nohup(1).
+        with gocept.filestore.disk.process.handled(
+                number, signal.default_int_handler):
+            self.publish_until_stopped(number)
+
     def test_interrupted(self):
-        # A shell has tests in the background ignore it, and their children.
-        self.addCleanup(signal.signal, signal.SIGINT, signal.signal(
-            signal.SIGINT, signal.default_int_handler))
+        self.check_stopped(signal.SIGINT)
+
+    @gocept.filestore.tests.case.slow
+    def test_terminated(self):
+        self.check_stopped(signal.SIGTERM)
+
+    @gocept.filestore.tests.case.slow
+    def test_terminal_closed(self):
+        self.check_stopped(signal.SIGHUP)
+
+    def publish_until_stopped(self, number):
         process = self.start('publish', 'store', '-', stdin=subprocess.PIPE)
         self.wait(lambda: os.listdir(self.path / 'tmp'))
         self.wait_for_sleep(process.pid)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.wait(60)  # or it would see the end of its input
         status, output, messages = self.finish(process)
-        self.assertEqual((130, 'filestore: interrupted'),
+        self.assertEqual((-number, 'filestore: interrupted'),
                          (status, messages[-1]))
         self.assertEqual({}, self.tree())
 
@@ -275,8 +324,110 @@ class Publish(gocept.filestore.tests.command.Case):
             self.path / 'new' / 'big').st_size)
 
 
+class Listed(gocept.filestore.tests.command.Case):
+    """The names of what is to be published are read from somewhere."""
+
+    def setUp(self):
+        super().setUp()
+        self.names = sorted(['a', '-', ' ', '-0', os.fsdecode(b'\xff')])
+        for name in self.names:
+            (self.directory / name).write_text(name, errors='replace')
+
+    def listed(self, end):
+        return b''.join(os.fsencode(name) + end for name in self.names)
+
+    def assertPublishes(self, *args, **kw):
+        self.assertEqual(
+            (0, b'', [summary(len(self.names))]),
+            self.filestore('publish', 'store', *args, **kw))
+        self.assertEqual({'new': self.names}, self.tree())
+
+    def assertRefuses(self, status, messages, *args, **kw):
+        self.assertEqual(
+            (status, b'', messages),
+            self.filestore('publish', 'store', *args, **kw))
+
+    def test_lines(self):
+        self.assertPublishes('--files-from', '-', input=self.listed(b'\n'))
+        self.assertEqual('-', self.read('new', '-'))
+
+    def test_last_line_has_no_end(self):
+        self.assertPublishes('-T-', input=self.listed(b'\n')[:-1])
+
+    def test_null(self):
+        self.names.insert(3, '0\n0')
+        (self.directory / '0\n0').touch()
+        self.assertPublishes('-0', '-T', '-', input=self.listed(b'\0'))
+
+    def test_null_that_is_not_told_of(self):
+        status, _, messages = self.filestore(
+            'publish', 'store', '-T-', input=b'0\0a\0')
+        self.assertEqual((1, [
+            "filestore: '0\\x00a\\x00': names that end with NUL want --null",
+            summary(0, 1)]), (status, messages))
+
+    def test_from_a_file(self):
+        (self.directory / 'list').write_bytes(self.listed(b'\n'))
+        self.assertPublishes('--files-from', 'list')
+
+    def test_nothing(self):
+        self.names = []
+        self.assertEqual(
+            (0, b'', [summary(0)]),
+            self.filestore('publish', 'store', '-T-', input=b''))
+
+    @gocept.filestore.tests.case.slow
+    def test_longer_than_a_command_line(self):
+        paths = [b'.' + b'/' * 4000 + b'a' for _ in range(600)]
+        status, _, messages = self.filestore(
+            'publish', '--replace', 'store', '-T-', input=b'\n'.join(paths))
+        self.assertEqual((0, [summary(600)]), (status, messages))
+
+    def test_each_as_soon_as_its_name_comes(self):
+        process = self.start(
+            'publish', 'store', '-T', '-', stdin=subprocess.PIPE)
+        for name in ('a', ' '):
+            process.stdin.write(name.encode() + b'\n')
+            process.stdin.flush()
+            self.wait(lambda name=name: (self.path / 'new' / name).exists())
+        self.assertEqual((0, b'', [summary(2)]), self.finish(process))
+
+    def test_what_is_wrong_with_one_does_not_keep_others(self):
+        self.put('new', 'a', 'theirs')
+        status, _, messages = self.filestore(
+            'publish', 'store', '-T-', input=b'a\n\nno\n \n')
+        self.assertEqual((1, [
+            "filestore: '': No such file or directory",
+            "filestore: 'no': No such file or directory",
+            "filestore: 'a' in the file store 'store': there is one in 'new'",
+            summary(1, 3)]), (status, messages))
+        self.assertEqual({'new': [' ', 'a']}, self.tree())
+
+    def test_list_that_is_not_there(self):
+        self.assertRefuses(
+            1, ["filestore: 'no': No such file or directory"],
+            '-T', 'no')
+
+    @gocept.filestore.tests.case.slow
+    def test_wrong_usage(self):
+        for args, message in (
+                (['-T', 'list', 'a'],
+                 '--files-from takes the place of FILE...'),
+                (['-T', 'list', '--name', 'x'],
+                 '--name goes with a single FILE')):
+            self.assertRefuses(2, ['filestore: ' + message], *args)
+
+    def test_standard_input_is_closed(self):
+        status, _, messages = self.sh(
+            'filestore publish store --files-from - <&-')
+        self.assertEqual((1, {}), (status, self.tree()))
+        self.assertEqual(
+            ["filestore: '-': standard input is closed"], messages)
+
+
 class Closed(gocept.filestore.tests.command.Case):
 
+    @gocept.filestore.tests.case.slow
     def test_standard_input(self):
         self.assertEqual(
             (1, b'', ["filestore: '-': standard input is closed",
@@ -355,6 +506,25 @@ class Look(gocept.filestore.tests.command.Case):
                 (0, b'store/%(s)s/in %(s)s\n' % {b's': space.encode()}, []),
                 self.filestore('list', 'store', space))
 
+    def test_json(self):
+        names = [os.fsdecode(b'\xff'), 'a\nb', '\xe4']
+        for name in names:
+            self.put('cur', name)
+        status, output, messages = self.filestore(
+            'list', '--json', 'store', 'cur')
+        self.assertEqual((0, []), (status, messages))
+        self.assertEqual(b'["store/cur/a\\nb", "store/cur/\\u00e4", '
+                         b'"store/cur/\\udcff"]\n', output)
+        self.assertEqual(
+            (0, b'[]\n', []), self.filestore('list', '--json', 'store'))
+
+    def test_json_has_no_nul(self):
+        status, output, messages = self.filestore(
+            'list', '--json', '--null', 'store')
+        self.assertEqual(
+            (2, b'', ['filestore: --json and --null exclude each other']),
+            (status, output, messages))
+
     def test_unknown_space(self):
         status, output, messages = self.filestore('list', 'store', '../new')
         self.assertEqual((2, b'', 1), (status, output, len(messages)))
@@ -374,6 +544,18 @@ class Look(gocept.filestore.tests.command.Case):
                 'unset PYTHONUTF8; LC_ALL=C; filestore list store | tail -1'
             )[1])
 
+    def test_odd_names_on_a_terminal(self):
+        for name in ['\x1b[31m', os.fsdecode(b'\xff'), ' ', '\u6f22']:
+            self.put('new', name)
+        status, shown = self.in_terminal('list', 'store').finish()
+        self.assertEqual(
+            (0, ["'store/new/\\x1b[31m'", "'store/new/ '",
+                 'store/new/\u6f22', "'store/new/\\udcff'"]),
+            (status, shown.splitlines()))
+        self.assertIn(
+            '\x1b[31m\0', self.in_terminal('list', 'store', '-0').finish()[1])
+
+    @gocept.filestore.tests.case.slow
     def test_reader_has_seen_enough(self):
         for number in range(2000):
             (self.path / 'new' / ('%0250d' % number)).touch()
@@ -384,10 +566,11 @@ class Look(gocept.filestore.tests.command.Case):
             (1, b'', []), self.sh('filestore list store | true; '
                                   'exit ${PIPESTATUS[0]}'))
 
+    @gocept.filestore.tests.case.slow
     def test_streams_that_take_nothing(self):
         self.put('new', 'a')
         self.assertEqual(
-            (1, b'', ['filestore: No space left on device']),
+            (1, b'', ['filestore: standard output: No space left on device']),
             self.sh('filestore list store > /dev/full'))
         self.assertEqual((0, b'', []), self.sh('filestore list store >&-'))
         self.assertEqual((1, b'', []), self.sh('filestore list no 2>&-'))
@@ -431,6 +614,7 @@ class ByHand(gocept.filestore.tests.command.Case):
                    'remove', 'store', 'cur', 'no', 'a', 'x/y/b')
         self.assertEqual({'cur': ['c']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_no_replace(self):
         self.put('new', 'a', 'newer')
         self.put('cur', 'a', 'older')
@@ -483,12 +667,13 @@ class Usage(gocept.filestore.tests.command.Case):
 
     @gocept.filestore.tests.case.slow
     def test_what_is_to_be_typed_works(self):
-        for store in ["it's", '-dash', '$HOME', '{}', 'a b']:
+        for store in ["it's", '-dash', '$HOME', '{}', 'a b', 'a\nb']:
             message, = self.filestore('list', '--', store)[2]
             line = message.partition('make it with: ')[2]
             self.assertEqual(0, self.sh(line)[0])
             self.assertTrue((self.directory / store / 'cur').is_dir())
 
+    @gocept.filestore.tests.case.slow
     def test_prepare(self):
         for _again in range(2):
             self.assertEqual((0, b'', ["prepared 'x'"]),
@@ -517,8 +702,10 @@ class Usage(gocept.filestore.tests.command.Case):
                 self.assertIn(word, text.decode())
 
     def test_no_command(self):
-        self.assertEqual(
-            (2, b'', ['filestore: Missing command.']), self.filestore())
+        status, output, messages = self.filestore()
+        self.assertEqual((2, b''), (status, output))
+        for command in COMMANDS:
+            self.assertIn(command, '\n'.join(messages).split())
         status, output, messages = self.filestore('nonsense')
         self.assertEqual((2, 1), (status, len(messages)))
 
@@ -559,25 +746,38 @@ class OnTerminal(gocept.filestore.tests.command.Case):
             "\rfilestore: 'missing': No such file or directory\r\n", shown)
         self.assertTrue(shown.endswith(summary(3, 1) + '\r\n'), shown)
 
-    def test_progress_of_commands(self):
-        self.put('new', 'a')
-        self.put('new', 'b')
+    def test_bar_leaves_room_for_an_interrupt(self):
+        # Which the terminal shows, and which would begin another line.
+        names = ['%s' % number for number in range(9)]
+        for name in names:
+            (self.directory / name).touch()
         status, shown = self.in_terminal(
-            'run', 'store', '--', 'grep', '-q', 'x', '{}').finish()
-        self.assertEqual(1, status)
-        self.assertIn('0/2 [', shown)
-        for name in 'ab':
-            self.assertIn(
-                "\rfilestore: '%s': the command exited with status 1\r\n"
-                % name, shown)
-        self.assertTrue(
-            shown.endswith('0 files processed, 2 failed\r\n'), shown)
+            'publish', 'store', *names, columns=40).finish()
+        self.assertEqual(0, status)
+        self.assertEqual(38, max(map(len, re.split('[\r\n]', shown))))
 
-    def test_no_progress_without_one(self):
-        self.put('new', 'a')
+    def test_what_is_typed(self):
+        # There is no bar behind which one would type, and one end is enough.
+        (self.directory / 'a').touch()
+        for args, typed in (
+                (['-', 'a'], b'six\n\x04'), (['-T-'], b'a\n\x04')):
+            terminal = self.in_terminal(
+                'publish', 'store', '--replace', *args)
+            terminal.type(typed)
+            status, shown = terminal.finish()
+            self.assertEqual(0, status)
+            self.assertNotIn('[00:', shown)
+
+    def test_output_of_commands_is_not_eaten(self):
+        for name in 'abc':
+            self.put('new', name)
+        status, shown = self.in_terminal(
+            'run', 'store', '--', 'sh', '-c', 'printf "%s;" "${1##*/}"; '
+            '[ "${1##*/}" != b ]', 'sh', '{}').finish()
+        self.assertEqual(1, status)
         self.assertEqual(
-            (0, b'', ['1 file processed, 0 failed']),
-            self.filestore('run', 'store', '--', 'true', '{}'))
+            "a;b;filestore: 'b': the command exited with status 1; will be "
+            'tried again\r\nc;2 files processed, 1 failed\r\n', shown)
 
 
 def summary(published, failed=0):

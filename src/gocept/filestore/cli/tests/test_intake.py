@@ -1,8 +1,6 @@
-import contextlib
-import gocept.filestore.cli.intake
+import gocept.filestore.server.collector
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
-import io
 import os
 import shutil
 import signal
@@ -56,6 +54,7 @@ class Once(IntakeCase):
             (0, ["made the file store 'store'", '1 file taken, 0 failed']),
             self.intake())
 
+    @gocept.filestore.tests.case.slow
     def test_counts_what_is_still_written(self):
         self.drop('b')
         with open(self.folder / 'a', 'w'):
@@ -88,7 +87,7 @@ class Once(IntakeCase):
         self.wait_for_first_look(process)
         self.assertEqual({}, self.tree())
         process.send_signal(signal.SIGTERM)
-        self.assertEqual((0, [
+        self.assertEqual((-signal.SIGTERM, [
             '1 file left: it has not been quiet for long enough',
             '0 files taken, 0 failed']), self.finish(process)[::2])
 
@@ -156,26 +155,9 @@ class Once(IntakeCase):
         self.drop('a')
         self.drop('b')
         self.assertEqual((0, [
-            'filestore: ' + gocept.filestore.cli.intake.NO_LEASES,
+            'filestore: ' + gocept.filestore.server.collector.NO_LEASES,
             '2 files taken, 0 failed']), self.filestore_as_nobody(
                 'intake', 'in', 'store', '--quiet', '0.1'))
-
-
-    @gocept.filestore.tests.case.needs_root('be two users')
-    def test_says_so_once(self):
-        for directory in (self.folder, *self.path.iterdir()):
-            directory.chmod(0o777)
-        self.drop('a')
-        self.drop('b')
-        collector = gocept.filestore.cli.intake.Collector(
-            self.store.intake(self.folder, 0.1), 0.1)
-        with self.be_nobody(), contextlib.redirect_stderr(
-                io.StringIO()) as messages:
-            collector.run()
-        self.assertEqual(2, collector.taken)
-        self.assertEqual(
-            'filestore: %s\n' % gocept.filestore.cli.intake.NO_LEASES,
-            messages.getvalue())
 
 
 class Watch(IntakeCase):
@@ -189,10 +171,10 @@ class Watch(IntakeCase):
     def wait_for(self, *names):
         self.wait(lambda: self.tree().get('new') == [*names])
 
-    def assertEnds(self, process, status, *messages, signal=signal.SIGTERM):
+    def assertEnds(self, process, *messages, signal=signal.SIGTERM):
         process.send_signal(signal)
         self.assertEqual(
-            (status, [*messages]), self.finish(process)[::2])
+            (-signal, [*messages]), self.finish(process)[::2])
 
     @gocept.filestore.tests.case.slow
     def test_until_it_is_stopped(self):
@@ -201,25 +183,20 @@ class Watch(IntakeCase):
         self.wait_for('a')
         self.drop('b')
         self.wait_for('a', 'b')
-        self.assertEnds(process, 0, '2 files taken, 0 failed')
+        self.assertEnds(process, '2 files taken, 0 failed')
 
     def test_until_it_is_interrupted(self):
         process = self.watch()
         self.assertEnds(
-            process, 0, '0 files taken, 0 failed', signal=signal.SIGINT)
+            process, '0 files taken, 0 failed', signal=signal.SIGINT)
 
-    def test_stopped_while_it_waits_for_the_next_look(self):
-        child = self.child()
-        child.send(
-            'import gocept.filestore.cli.intake, signal\n'
-            'collector = gocept.filestore.cli.intake.Collector(\n'
-            '    store.intake(%r), 0, watch=True, poll=3600)\n'
-            'signal.signal(signal.SIGTERM, collector.stop)\n'
-            'collector.run()\n'
-            'answer = collector.taken' % str(self.folder))
-        self.wait_for_first_look(child.process)
-        child.process.send_signal(signal.SIGTERM)
-        self.assertEqual(0, child.answer())
+    def test_tells_of_each_file(self):
+        self.drop('a')
+        self.drop('b')
+        self.assertEqual((0, [
+            'filestore: store/new/a: taken in',
+            'filestore: store/new/b: taken in',
+            '2 files taken, 0 failed']), self.intake('--verbose'))
 
     @gocept.filestore.tests.case.slow
     def test_writer_that_takes_its_time(self):
@@ -227,12 +204,13 @@ class Watch(IntakeCase):
         with open(self.folder / 'a', 'w') as file:
             file.write('begin')
             file.flush()
-            self.wait(lambda: not (self.folder / 'a').exists())
-            self.assertEqual({}, self.tree())
+            self.drop('b')
+            self.wait_for('b')
+            self.assertEqual('begin', (self.folder / 'a').read_text())
             file.write('end')
-        self.wait_for('a')
+        self.wait_for('a', 'b')
         self.assertEqual('beginend', self.read('new', 'a'))
-        self.assertEnds(process, 0, '1 file taken, 0 failed')
+        self.assertEnds(process, '2 files taken, 0 failed')
 
     @gocept.filestore.tests.case.slow
     def test_says_each_refusal_once(self):
@@ -243,7 +221,7 @@ class Watch(IntakeCase):
         self.drop('b')
         self.wait_for('a', 'b')
         self.assertEnds(
-            process, 1, "filestore: 'link' in the file store 'store': it is "
+            process, "filestore: 'link' in the file store 'store': it is "
             "a symbolic link, in '%s'" % self.folder,
             '2 files taken, 1 failed')
 
@@ -259,7 +237,7 @@ class Watch(IntakeCase):
         self.drop('b')
         self.wait_for('a', 'b')
         status, messages = self.stopped(process)
-        self.assertEqual((1, 3), (status, len(messages)))
+        self.assertEqual((-signal.SIGTERM, 3), (status, len(messages)))
         self.assertEqual(messages[0], messages[1])
 
     def stopped(self, process):
@@ -267,13 +245,29 @@ class Watch(IntakeCase):
         return self.finish(process)[::2]
 
     @gocept.filestore.tests.case.slow
-    def test_ends_when_the_folder_is_gone(self):
+    def test_stays_when_the_folder_is_away(self):
         process = self.watch()
-        shutil.rmtree(self.folder)
-        status, messages = self.finish(process)[::2]
+        self.wait_for_first_look(process)
+        for number in range(2):
+            self.folder.rename(self.directory / ('away-%s' % number))
+            self.assertEqual(
+                'filestore: can not look: %r: No such file or directory\n'
+                % str(self.folder), process.stderr.readline().decode())
+            self.folder.mkdir()
+            self.assertEqual(
+                b"filestore: can look again: 'in'\n",
+                process.stderr.readline())
+        self.drop('a')
+        self.wait((self.path / 'new' / 'a').exists)
+        self.assertEqual(
+            (-signal.SIGTERM, ['1 file taken, 0 failed']),
+            self.stopped(process))
+
+    def test_folder_that_was_never_there(self):
+        self.folder.rmdir()
         self.assertEqual((1, [
             'filestore: %r: No such file or directory' % str(self.folder),
-            '0 files taken, 0 failed']), (status, messages))
+            '0 files taken, 0 failed']), self.intake('--watch'))
 
     @gocept.filestore.tests.case.slow
     def test_two_of_them(self):
@@ -285,6 +279,6 @@ class Watch(IntakeCase):
         taken = 0
         for process in processes:
             status, messages = self.stopped(process)
-            self.assertEqual(0, status)
+            self.assertEqual(-signal.SIGTERM, status)
             taken += int(messages[-1].split()[0])
         self.assertEqual(100, taken)

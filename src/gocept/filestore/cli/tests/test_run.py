@@ -1,15 +1,25 @@
+import contextlib
 import errno
 import fcntl
 import gocept.filestore.cli.run
 import gocept.filestore.cli.worker
+import gocept.filestore.disk.process
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import os
+import shutil
 import signal
+import sys
+import time
 
 
 # The command tells that it runs, then waits at the gate.
 WAIT = ('sh', '-c', 'echo $$ >> started; read x < gate', '-', '{}')
+BLOCKED = (
+    sys.executable, '-c', 'import os, signal, sys\n'
+    'signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())\n'
+    'os.execv(sys.argv[1], sys.argv[1:])',
+    *gocept.filestore.tests.command.FILESTORE)
 LOG = ('sh', '-c', 'basename "$1" >> log', '-', '{}')
 
 
@@ -29,9 +39,9 @@ class RunCase(gocept.filestore.tests.command.Case):
         self.assertEqual(b'', output)
         return status, messages
 
-    def run_once(self, *args):
+    def run_once(self, *args, **kw):
         """Do the same, and give up what has failed."""
-        return self.run_store('--attempts', '1', *args)
+        return self.run_store('--attempts', '1', *args, **kw)
 
     def start_waiting(self, number, *args):
         """Start a runner; return when so many of its commands run."""
@@ -62,6 +72,7 @@ class Run(RunCase):
         self.assertFinished(process, 0, '6 files processed, 0 failed')
         self.assertEqual({'cur': [*'abcdef']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_two_runners_process_200_files_once(self):
         names = ['file-%03d' % number for number in range(200)]
         self.publish(*names)
@@ -91,8 +102,8 @@ class Run(RunCase):
             '--', 'sh', '-c', 'exit $(cat "$1")', '-', '{}')
         self.assertEqual(1, status)
         self.assertEqual([
-            "filestore: '2': the command exited with status 2",
-            "filestore: '3': the command exited with status 3",
+            "filestore: '2': the command exited with status 2; given up",
+            "filestore: '3': the command exited with status 3; given up",
             '1 file processed, 2 failed'], messages)
         self.assertEqual(
             {'cur': ['0'], 'failed': ['2', '3'], 'attempts': ['2', '3']},
@@ -104,9 +115,9 @@ class Run(RunCase):
             '--', 'bash', '-c', 'kill -$(cat "$1") $$; sleep 60', '-', '{}')
         self.assertEqual(1, status)
         self.assertEqual([
-            "filestore: 'KILL': the command was killed by SIGKILL",
-            "filestore: '40': the command was killed by signal 40",
-            "filestore: 'SEGV': the command was killed by SIGSEGV",
+            "filestore: 'KILL': the command was killed by SIGKILL; given up",
+            "filestore: '40': the command was killed by signal 40; given up",
+            "filestore: 'SEGV': the command was killed by SIGSEGV; given up",
             '0 files processed, 3 failed'], messages)
         self.assertEqual(['40', 'KILL', 'SEGV'], self.tree()['failed'])
 
@@ -115,7 +126,8 @@ class Run(RunCase):
         self.publish('a')
         status, messages = self.run_store('--', 'sh', '-c', 'exit 143', '{}')
         self.assertEqual([
-            "filestore: 'a': the command exited with status 143",
+            "filestore: 'a': the command exited with status 143; "
+            "will be tried again",
             '0 files processed, 1 failed'], messages)
 
     def test_remove(self):
@@ -125,13 +137,15 @@ class Run(RunCase):
             self.run_store('--remove', '--', *LOG))
         self.assertEqual({}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_watch_picks_up_what_comes_later(self):
         process = self.start('run', 'store', '--watch', '--', *LOG)
         for name in 'abc':
             self.publish(name)
             self.wait((self.path / 'cur' / name).exists)
         process.send_signal(signal.SIGTERM)
-        self.assertFinished(process, 0, '3 files processed, 0 failed')
+        self.assertFinished(
+            process, -signal.SIGTERM, '3 files processed, 0 failed')
 
     def test_output_of_the_commands(self):
         self.publish('a')
@@ -168,8 +182,10 @@ class Started(RunCase):
         self.publish('a\nb', os.fsdecode(b'\xff'))
         status, messages = self.run_store('--', 'false', '{}')
         self.assertEqual([
-            "filestore: 'a\\nb': the command exited with status 1",
-            "filestore: '\\udcff': the command exited with status 1",
+            "filestore: 'a\\nb': the command exited with status 1; "
+            "will be tried again",
+            "filestore: '\\udcff': the command exited with status 1; "
+            "will be tried again",
             '0 files processed, 2 failed'], messages)
 
     @gocept.filestore.tests.case.slow
@@ -194,6 +210,41 @@ class Started(RunCase):
         status, output, messages = self.sh(
             'filestore run store -- sh -c cat {}; cat', input=b'rest')
         self.assertEqual(b'rest', output)
+
+    def test_there_is_no_terminal_to_ask_on(self):
+        self.publish('a')
+        terminal = self.in_terminal(
+            'run', 'store', '--attempts', '1', '--', 'sh', '-c',
+            'read answer < /dev/tty || exit 7', '{}')
+        status, shown = terminal.finish()
+        self.assertEqual(1, status)
+        self.assertIn("'a': the command exited with status 7", shown)
+        self.assertEqual(['a'], self.tree()['failed'])
+
+    def test_parent_that_ignores_the_end_of_children(self):
+        # As systemd does with IgnoreSIGCHLD; nobody keeps a status then.
+        self.publish('a', 'b')
+        parent = ('sh', '-c', 'trap "" CHLD; exec "$@"', '-',
+                  *gocept.filestore.tests.command.FILESTORE)
+        status, messages = self.run_once(
+            '--', 'sh', '-c', 'test ${1##*/} = a || '
+            'grep SigIgn /proc/$$/status > ignored; exit 3', '-', '{}',
+            command=parent)
+        self.assertEqual((1, [
+            "filestore: 'a': the command exited with status 3; given up",
+            "filestore: 'b': the command exited with status 3; given up",
+            '0 files processed, 2 failed']), (status, messages))
+        ignored = int(self.lines('ignored')[0].split()[1], 16)
+        self.assertFalse(ignored >> signal.SIGCHLD - 1 & 1)
+
+    def test_parent_that_blocks_signals(self):
+        process = self.start('run', 'store', '--watch', '--', *LOG,
+                             command=BLOCKED)
+        self.publish('a')
+        self.wait((self.path / 'cur' / 'a').exists)
+        process.send_signal(signal.SIGTERM)
+        self.assertFinished(
+            process, -signal.SIGTERM, '1 file processed, 0 failed')
 
     def test_not_executable(self):
         (self.directory / 'command').write_text('#!/bin/sh\n')
@@ -234,6 +285,14 @@ class Started(RunCase):
         self.assertEqual({}, self.tree())
         self.assertEqual(['b'], self.lines('b'))
 
+    def test_takes_the_file_away_and_fails(self):
+        self.publish('a')
+        self.assertEqual(
+            (1, ["filestore: 'a': the command has taken the file away, which "
+                 'goes with --remove only', '0 files processed, 1 failed']),
+            self.run_store('--', 'sh', '-c', 'rm "$1"; exit 3', '-', '{}'))
+        self.assertEqual({}, self.tree())
+
     def test_takes_the_file_away_while_watching(self):
         self.publish('a')
         process = self.start(
@@ -241,7 +300,10 @@ class Started(RunCase):
         self.wait((self.directory / 'a').exists)
         self.wait(lambda: unlocked(self.directory / 'a'))
         process.send_signal(signal.SIGTERM)
-        self.assertEqual(1, self.finish(process)[0])
+        self.assertFinished(
+            process, -signal.SIGTERM, "filestore: 'a': the command has taken "
+            'the file away, which goes with --remove only',
+            '0 files processed, 1 failed')
 
     def test_takes_the_file_away_with_remove(self):
         self.publish('a', 'b')
@@ -296,7 +358,7 @@ class Stopped(RunCase):
         os.kill(self.commands()[0], 0)
         self.assertEqual({'work': ['a'], 'new': ['b', 'c']}, self.tree())
         self.release(3)
-        self.assertFinished(process, 0, '1 file processed, 0 failed')
+        self.assertFinished(process, -number, '1 file processed, 0 failed')
         self.assertEqual({'cur': ['a'], 'new': ['b', 'c']}, self.tree())
 
     def test_terminated(self):
@@ -306,14 +368,33 @@ class Stopped(RunCase):
     def test_interrupted(self):
         self.check_stopped(signal.SIGINT)
 
+    def test_terminal_closed(self):
+        # The tests may run below nohup(1).
+        with gocept.filestore.disk.process.handled(
+                signal.SIGHUP, signal.SIG_DFL):
+            self.check_stopped(signal.SIGHUP)
+
+    def test_terminal_closed_after_nohup(self):
+        self.publish('a', 'b')
+        with gocept.filestore.disk.process.handled(
+                signal.SIGHUP, signal.SIG_IGN):
+            process = self.start_waiting(1)
+        process.send_signal(signal.SIGHUP)
+        self.release(2)
+        self.assertFinished(process, 0, '2 files processed, 0 failed')
+
     def test_many_signals(self):
         # One may interrupt the handler of the other, or go to a thread.
         self.publish('a')
-        process = self.start_waiting(1, '--watch', '--workers', '4')
-        for number in [signal.SIGTERM, signal.SIGINT] * 50:
+        with gocept.filestore.disk.process.handled(
+                signal.SIGHUP, signal.SIG_DFL):
+            process = self.start_waiting(1, '--watch', '--workers', '4')
+        for number in [signal.SIGTERM, signal.SIGHUP] * 50:
             process.send_signal(number)
         self.release()
-        self.assertFinished(process, 0, '1 file processed, 0 failed')
+        status, output, messages = self.finish(process)
+        self.assertIn(status, (-signal.SIGTERM, -signal.SIGHUP))
+        self.assertEqual(['1 file processed, 0 failed'], messages)
 
     @gocept.filestore.tests.case.slow
     def test_interrupted_by_the_keyboard(self):
@@ -325,11 +406,11 @@ class Stopped(RunCase):
         # It would not be asked for another line if it had been interrupted.
         self.release(2)
         status, shown = terminal.finish()
-        self.assertEqual(0, status)
-        self.assertTrue(
-            shown.endswith('1 file processed, 0 failed\r\n'), shown)
+        self.assertEqual(-signal.SIGINT, status)
+        self.assertEqual('\r\n1 file processed, 0 failed\r\n', shown)
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_with_the_command(self):
         # As a service manager does, which knows no order.
         for end, message in [
@@ -343,7 +424,8 @@ class Stopped(RunCase):
                 self.wait_for_commands(1)
                 os.kill(self.commands()[0], signal.SIGTERM)
                 process.send_signal(signal.SIGTERM)
-                self.assertFinished(process, 0, '0 files processed, 0 failed')
+                self.assertFinished(
+                    process, -signal.SIGTERM, '0 files processed, 0 failed')
                 self.assertEqual({'new': ['a', 'b']}, self.tree())
                 (self.directory / 'started').unlink()
                 for path in self.path.glob('new/*'):
@@ -356,7 +438,8 @@ class Stopped(RunCase):
         process.send_signal(signal.SIGTERM)
         self.wait_for_sleep(process.pid)
         os.kill(self.commands()[0], signal.SIGKILL)
-        self.assertFinished(process, 0, '0 files processed, 0 failed')
+        self.assertFinished(
+            process, -signal.SIGTERM, '0 files processed, 0 failed')
         self.assertEqual({'new': ['a']}, self.tree())
 
     def test_command_fails_afterwards(self):
@@ -368,7 +451,9 @@ class Stopped(RunCase):
         process.send_signal(signal.SIGTERM)
         self.release()
         self.assertFinished(
-            process, 1, "filestore: 'a': the command exited with status 3",
+            process, -signal.SIGTERM,
+            "filestore: 'a': the command exited with status 3; "
+            "will be tried again",
             '0 files processed, 1 failed')
 
     @gocept.filestore.tests.case.slow
@@ -425,7 +510,8 @@ class Trouble(RunCase):
     def test_archive_is_forbidden(self):
         self.publish('a')
         self.path.chmod(0o777)
-        (self.path / 'new').chmod(0o777)
+        for name in ('new', 'work'):
+            (self.path / name).chmod(0o777)
         (self.path / 'cur').chmod(0o755 if os.getuid() == 0 else 0o555)
         self.addCleanup((self.path / 'cur').chmod, 0o755)
         self.assertEqual(
@@ -436,7 +522,7 @@ class Trouble(RunCase):
 
     def test_unreadable_file_is_told_when_the_others_are_done(self):
         self.publish('a', 'b')
-        for path in (self.path, self.path / 'new', self.path / 'cur'):
+        for path in (self.path, *self.path.iterdir()):
             path.chmod(0o777)
         (self.path / 'new' / 'a').chmod(0o0)
         self.assertEqual(
@@ -455,6 +541,13 @@ class Trouble(RunCase):
         self.run_store('--', *LOG)
         self.assertEqual(['a'], self.lines('log'))
 
+    def test_more_workers_than_can_open_files(self):
+        self.assertEqual(
+            (1, b'', ['filestore: Too many open files',
+                      '0 files processed, 0 failed']),
+            self.sh('ulimit -n 40; '
+                    'filestore run store --workers 1000 -- true {}'))
+
     def test_nobody_reads_the_messages(self):
         self.publish('a', 'b')
         self.assertEqual(
@@ -465,15 +558,259 @@ class Trouble(RunCase):
             {'failed': ['a', 'b'], 'attempts': ['a', 'b']}, self.tree())
 
     @gocept.filestore.tests.case.slow
-    def test_store_is_removed_while_watching(self):
-        process = self.start('run', 'store', '--watch', '--', *LOG)
+    def test_store_that_is_away_while_watching(self):
+        process = self.start('run', 'store', '--watch', '-w', '3', '--', *LOG)
         self.publish('a')
         self.wait((self.path / 'cur' / 'a').exists)
         self.path.rename(self.directory / 'elsewhere')
+        message = process.stderr.readline().decode()
+        self.assertIn('can not claim: ', message)
+        self.assertIn('has no directory', message)
+        self.directory.joinpath('elsewhere').rename(self.path)
+        self.publish('b')
+        self.wait((self.path / 'cur' / 'b').exists)
+        self.assertEqual(
+            b'filestore: can claim again\n', process.stderr.readline())
+        process.terminate()
         status, output, messages = self.finish(process)
-        self.assertEqual(1, status)
-        self.assertIn('there is no file store', messages[0])
-        self.assertEqual('1 file processed, 0 failed', messages[1])
+        self.assertEqual((-signal.SIGTERM, '2 files processed, 0 failed'),
+                         (status, messages[-1]))
+
+    @gocept.filestore.tests.case.slow
+    def test_archive_that_is_away_while_watching(self):
+        process = self.start(
+            'run', 'store', '--watch', '--delay', '0', '--', *LOG)
+        self.publish('a')
+        self.wait((self.path / 'cur' / 'a').exists)
+        # One that is only renamed is used for a moment, wherever it lies.
+        shutil.rmtree(self.path / 'cur')
+        self.publish('b')
+        message = process.stderr.readline().decode()
+        self.assertIn("'b': there is no file store", message)
+        (self.path / 'cur').mkdir()
+        self.wait((self.path / 'cur' / 'b').exists)
+        process.terminate()
+        self.assertEqual(-signal.SIGTERM, self.finish(process)[0])
+
+    @gocept.filestore.tests.case.slow
+    def test_many_files_that_may_not_be_opened_are_told_of_once(self):
+        self.publish('a', 'b', 'c')
+        for space in ('', 'new', 'work', 'cur'):
+            (self.path / space).chmod(0o777)
+        for name in 'ab':
+            (self.path / 'new' / name).chmod(0o0)
+        with self.be_nobody():
+            process = self.fork('run', 'store', '--watch', '--', 'true', '{}')
+        self.wait((self.path / 'cur' / 'c').exists)
+        self.publish('d')
+        self.wait((self.path / 'cur' / 'd').exists)
+        os.kill(process[0], signal.SIGTERM)
+        self.assertEqual((-signal.SIGTERM, [
+            "filestore: passed over for now: [Errno 13] Permission denied: "
+            "'%s/new/a', and 1 more" % self.path,
+            '2 files processed, 0 failed']), self.joined(*process))
+
+
+class Words(RunCase):
+    """What a consumer can be told."""
+
+    def test_which_files(self):
+        self.publish('a.txt', 'b.txt', 'a.csv')
+        self.run_store('--include', '*.txt', '--include', '*.xml',
+                       '--exclude', 'b*', '--', *LOG)
+        self.assertEqual(['a.txt'], self.lines('log'))
+
+    def test_order(self):
+        self.publish(*'cab')
+        self.run_store('--order', 'name', '--', *LOG)
+        self.assertEqual([*'abc'], self.lines('log'))
+
+    def test_keep(self):
+        self.publish('a')
+        self.run_store('--remove', '--keep', '--', *LOG)
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+    def test_quiet(self):
+        self.publish('a')
+        self.assertEqual(
+            (0, ['0 files processed, 0 failed']),
+            self.run_store('--quiet', '1h', '--', *LOG))
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    @gocept.filestore.tests.case.slow
+    def test_rate(self):
+        self.publish(*'abc')
+        begin = time.monotonic()
+        self.run_store('--rate', '4', '--', *LOG)
+        self.assertGreater(time.monotonic() - begin, .5)
+
+    def test_delays(self):
+        self.publish('a', 'b')
+        for options, first, last in [
+                (['--delay', '2h'], 6400, 7201),
+                (['--delay', '1m', '--max-delay', '1m'], 50, 61)]:
+            self.run_store(*options, '--', 'false', '{}')
+            with self.subTest(options):
+                self.assertTrue(
+                    first < self.store.status()['waiting']['next'] <= last)
+            self.store.retry('a')
+            self.store.retry('b')
+
+    def test_delays_that_do_not_fit(self):
+        self.assertEqual((2, [
+            'filestore: the first delay is at least 0 and not longer than the '
+            'longest, not 60.0 and 5.0']), self.forked(
+                'run', 'store', '--max-delay', '5s', '--', 'cat', '{}'))
+
+
+class Limited(RunCase):
+    """A command may not run for ever."""
+
+    def command(self, *words, timeout=.1, grace=60, number=1):
+        workers = gocept.filestore.cli.worker.Workers(self.store, number)
+        command = gocept.filestore.cli.run.Command(
+            [*words, '{}'], workers, timeout=timeout, grace=grace)
+        workers.run(command)
+        return command
+
+    def test_is_stopped_with_all_that_it_has_started(self):
+        # A pipe ends when nobody has it open any more.
+        self.publish('a')
+        reader, writer = os.pipe()
+        os.set_inheritable(writer, True)
+        with contextlib.ExitStack() as stack:
+            stack.callback(os.close, reader)
+            process = self.start(
+                'run', 'store', '--timeout', '0.3', '--', 'sh', '-c',
+                'sleep 60 & sleep 60', '{}')
+            os.close(writer)
+            self.assertFinished(
+                process, 1, "filestore: 'a': the command took longer than 0.3 "
+                'seconds; will be tried again', '0 files processed, 1 failed')
+            self.assertEqual(b'', os.read(reader, 1))
+        self.assertIn('took longer than 0.3', self.read('attempts', 'a'))
+
+    def test_several_at_a_time(self):
+        self.publish(*'abc')
+        begin = time.monotonic()
+        command = self.command('sh', '-c', 'sleep 60', number=3)
+        self.assertEqual((0, 3), (command.finished, command.failed))
+        self.assertLess(time.monotonic() - begin, 30)
+
+    def test_who_is_in_time(self):
+        self.publish('a')
+        self.assertEqual(1, self.command('true', timeout=60).finished)
+
+    def test_who_does_not_want_to_end(self):
+        self.publish('a')
+        command = self.command(
+            'sh', '-c', 'trap "" TERM; while :; do sleep 1; done', grace=.1)
+        self.assertEqual(1, command.failed)
+
+    def test_who_ends_well_afterwards_is_late_all_the_same(self):
+        self.publish('a')
+        command = self.command(
+            'sh', '-c', 'trap "exit 0" TERM; while :; do sleep .01; done')
+        self.assertEqual((0, 1), (command.finished, command.failed))
+
+    @gocept.filestore.tests.case.needs_root('start what it may not stop')
+    def test_who_has_become_somebody_else(self):
+        self.publish('a')
+        self.assertEqual((0, True), self.child().run(
+            'import gocept.filestore.cli.worker, os\n'
+            'import gocept.filestore.disk.process\n'
+            'bell = gocept.filestore.disk.process.Bell()\n'
+            'session = gocept.filestore.cli.worker.Session(\n'
+            '    ["sleep", "2"], store.claim().fileno(), {}, grace=0)\n'
+            'os.setresuid(1, 1, 1)\n'
+            'answer = session.wait(bell, .1)'))
+
+    def test_kernel_that_does_not_know_how(self):
+        self.publish('a', 'b')
+        refused = (
+            sys.executable, '-c', 'import sys\n'
+            'import gocept.filestore.__main__\n'
+            'import gocept.filestore.tests.refuse\n'
+            'gocept.filestore.tests.refuse.refuse(38, "pidfd_open")\n'
+            'sys.exit(gocept.filestore.__main__.main())')
+        self.assertEqual(
+            (1, ['filestore: Function not implemented']),
+            self.run_store('--timeout', '5', '--', *LOG, command=refused))
+        self.assertEqual(
+            (0, ['2 files processed, 0 failed']),
+            self.run_store('--', *LOG, command=refused))
+
+
+class Abandoned(RunCase):
+    """Who interrupts twice does not want to wait."""
+
+    def interrupt_twice(self, *args, command=WAIT):
+        process = self.start('run', 'store', *args, '--', *command)
+        self.wait_for_commands(1)
+        for _ in range(2):
+            self.wait_for_sleep(process.pid)
+            process.send_signal(signal.SIGINT)
+        return process
+
+    def test_files_go_back(self):
+        self.publish('a', 'b')
+        process = self.interrupt_twice('--watch')
+        self.assertFinished(
+            process, -signal.SIGINT, '0 files processed, 0 failed')
+        self.assertEqual({'new': ['a', 'b']}, self.tree())
+
+    @gocept.filestore.tests.case.slow
+    def test_interrupted_after_another_signal(self):
+        self.publish('a')
+        process = self.start_waiting(1)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.wait_for_sleep(process.pid)
+            process.send_signal(number)
+        self.assertFinished(
+            process, -signal.SIGTERM, '0 files processed, 0 failed')
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    @gocept.filestore.tests.case.slow
+    def test_command_that_ends_in_its_own_way(self):
+        for status, tree in [('0', {'cur': ['a']}), ('3', {'new': ['a']})]:
+            self.publish('a')
+            process = self.interrupt_twice(command=(
+                'sh', '-c', 'trap "exit %s" TERM; echo $$ > started; '
+                'while :; do sleep .01; done' % status, '{}'))
+            with self.subTest(status):
+                self.assertEqual(
+                    -signal.SIGINT, self.finish(process)[0])
+                self.assertEqual(tree, self.tree())
+            (self.directory / 'started').unlink()
+            self.store.remove('a', *tree)
+
+    @gocept.filestore.tests.case.slow
+    def test_by_the_keyboard(self):
+        self.publish('a')
+        terminal = self.in_terminal('run', 'store', '--', *WAIT)
+        self.wait_for_commands(1)
+        for _ in range(2):
+            self.wait_for_sleep(terminal.process.pid)
+            terminal.interrupt()
+        self.assertEqual(-signal.SIGINT, terminal.finish()[0])
+        self.assertEqual({'new': ['a']}, self.tree())
+
+
+class Shown(RunCase):
+    """What a command writes to the terminal is there to be read."""
+
+    def test_each_line_with_an_end_or_without_one(self):
+        self.publish(*'abc')
+        status, shown = self.in_terminal(
+            'run', 'store', '--', 'sh', '-c',
+            'printf "<%s>\\nrest of it: %s" $(basename "$1") $1', '-',
+            '{}').finish()
+        self.assertEqual(0, status)
+        self.assertEqual([
+            '<a>', 'rest of it: %s/work/a<b>' % self.path,
+            'rest of it: %s/work/b<c>' % self.path,
+            'rest of it: %s/work/c3 files processed, 0 failed' % self.path],
+            shown.splitlines())
 
 
 class Command(RunCase):
@@ -486,6 +823,16 @@ class Command(RunCase):
             ['grep', '-q', 'a', '{}'], workers)
         workers.run(command)
         self.assertEqual((1, 1), (command.finished, command.failed))
+
+    def test_takes_the_file_away_where_other_hosts_share_it(self):
+        self.publish('a')
+        workers = gocept.filestore.cli.worker.Workers(self.store)
+        command = gocept.filestore.cli.run.Command(
+            ['rm', '{}'], workers, keep=False)
+        claim = self.store.claim()
+        claim._work.is_local = False
+        command(claim)
+        self.assertEqual((1, 0), (command.finished, command.failed))
 
     def test_error_that_is_none_of_the_disk(self):
         def report(filename, error):
@@ -520,11 +867,31 @@ class Command(RunCase):
         self.assertEqual(
             (errno.EMFILE, os.path.join(self.path, 'work', 'a')), error)
 
+    def test_no_descriptors_are_left_while_watching(self):
+        # The consumer tells of what was given back.
+        self.publish('a')
+        self.assertEqual((errno.EMFILE, 1, 0), self.child().run(
+            'import gocept.filestore.cli.run\n'
+            'import gocept.filestore.cli.worker, os, resource\n'
+            'command = gocept.filestore.cli.run.Command(\n'
+            '    ["true"], gocept.filestore.cli.worker.Workers(\n'
+            '        store, watch=True))\n'
+            'claim = next(store.claims())\n'
+            'limits = resource.getrlimit(resource.RLIMIT_NOFILE)\n'
+            'last = os.dup(0)\n'
+            'os.close(last)\n'
+            'resource.setrlimit(\n'
+            '    resource.RLIMIT_NOFILE, (last + 1, limits[1]))\n'
+            'try:\n'
+            '    command(claim)\n'
+            'except OSError as error:\n'
+            '    answer = error.errno, claim.given_back, command.failed\n'
+            'resource.setrlimit(resource.RLIMIT_NOFILE, limits)'))
+        self.assertEqual({'new': ['a']}, self.tree())
+
 
 def unlocked(path):
-    with open(path) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-    return True
+    # Whether somebody has to wait is left to chance: no line for it alone.
+    with open(path) as file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True

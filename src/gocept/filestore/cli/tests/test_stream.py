@@ -2,15 +2,18 @@
 
 import concurrent.futures
 import gocept.filestore
-import gocept.filestore.cli.__main__
+import gocept.filestore.cli.command
+import gocept.filestore.interfaces
+import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import itertools
 import os
 import pty
 import shutil
+import signal
 
 
-GROUP = gocept.filestore.cli.__main__.filestore
+GROUP = gocept.filestore.cli.command.filestore
 SOME = [
     ['--help'],
     ['list', 'store'],
@@ -32,17 +35,20 @@ ALL = [
     ['intake', '--quiet', '0.01', '.', 'store'],
     ['serve', 'no.zcml'],
     ['status', 'store'],
+    ['check', 'store'],
     ['status', '--json', 'store'],
     ['failed', 'store'],
+    ['show', 'store', 'failed'],
     ['retry', 'store', '--all'],
     ['clean', 'store', 'tmp'],
     ['settle', '--abort', 'store'],
     ['doctor', 'store']]
-HELP = [[name, '--help'] for name in GROUP.commands]
+COMMANDS = GROUP.list_commands(None)
+HELP = [[name, '--help'] for name in COMMANDS]
 KINDS = ('closed', 'full', 'unread')
 OUTPUT, MESSAGES = '1', '2'  # as a shell calls them
 EACH = (OUTPUT, MESSAGES)
-FULL = 'filestore: No space left on device'
+FULL = 'filestore: standard output: No space left on device'
 
 
 class Case(gocept.filestore.tests.command.Case):
@@ -111,13 +117,14 @@ def expected(streams, kind, status, lines, messages, files):
 
 class Some(Case):
 
+    @gocept.filestore.tests.case.slow
     def test_some(self):
         self.check(SOME, EACH)
 
     def test_all_commands_are_in_the_table(self):
         self.assertEqual(
-            set(GROUP.commands), {args[0] for args in ALL if args
-                                  and args[0] in GROUP.commands})
+            set(COMMANDS), {args[0] for args in ALL if args
+                            and args[0] in COMMANDS})
 
 
 class All(Case):
@@ -138,6 +145,7 @@ class Output(Case):
         for number in range(500):
             self.put('new', '%0250d' % number, '')
 
+    @gocept.filestore.tests.case.slow
     def test_reader_has_seen_enough(self):
         self.fill()
         for environment in ('', 'PYTHONUNBUFFERED=1'):
@@ -146,6 +154,7 @@ class Output(Case):
                     environment + ' filestore list store | head -c 1; '
                     'exit ${PIPESTATUS[0]}'))
 
+    @gocept.filestore.tests.case.slow
     def test_reader_is_slow_and_the_pipe_does_not_wait(self):
         self.fill()
         reader, writer = os.pipe()
@@ -158,6 +167,7 @@ class Output(Case):
             self.assertEqual(500, len(lines.readlines()))
         self.assertEqual((0, None, []), self.finish(process))
 
+    @gocept.filestore.tests.case.slow
     def test_disk_that_fills_up(self):
         self.fill()
         # Python itself, and who looks what it does, write files as well.
@@ -165,7 +175,8 @@ class Output(Case):
         for environment in ('', 'PYTHONUNBUFFERED=1'):
             with self.subTest(environment):
                 self.assertEqual(
-                    (1, b'8192\n', ['filestore: File too large']),
+                    (1, b'8192\n',
+                     ['filestore: standard output: File too large']),
                     self.sh('(%s ulimit -f 8; %s filestore list store > out); '
                             'status=$?; wc -c < out; exit $status'
                             % (alone, environment)))
@@ -174,6 +185,35 @@ class Output(Case):
         self.assertEqual((1, b'', [FULL]), self.sh(
             '_FILESTORE_COMPLETE=bash_source filestore > /dev/full'))
 
+    def give_up(self):
+        """Give up files whose names and reasons fit into no encoding."""
+        for name in ('\u20ac', os.fsdecode(b'\xff')):
+            self.put('new', name)
+            self.store.claim().fail(
+                gocept.filestore.interfaces.Reject('5 \u20ac'))
+
+    def test_what_an_encoding_does_not_have_is_escaped(self):
+        self.give_up()
+        status, output, messages = self.sh(
+            'PYTHONIOENCODING=latin-1 filestore failed store')
+        self.assertEqual((0, []), (status, messages))
+        self.assertEqual(2, output.count(b'Reject: 5 \\u20ac\n'))
+
+    @gocept.filestore.tests.case.slow
+    def test_of_any_encoding_and_command(self):
+        self.give_up()
+        for encoding in ('latin-1', 'ascii', 'ascii:strict', 'cp1252'):
+            for command in ('failed store', 'status store', 'doctor store',
+                            'list store failed', 'retry store \u20ac n\u20ac'):
+                status, output, messages = self.sh(
+                    'PYTHONIOENCODING=%s LC_ALL=C PYTHONUTF8=0 '
+                    'PYTHONCOERCECLOCALE=0 filestore %s' % (encoding, command))
+                self.assertIn(status, (0, 1))
+                self.assertNotIn('codec', ''.join(messages))
+                if encoding == 'ascii' and 'list' not in command:
+                    self.assertTrue(output.isascii())
+
+    @gocept.filestore.tests.case.slow
     def test_encoding(self):
         (self.path / 'failed' / 'failed').rename(self.path / 'failed' / 'ü')
         for environment, name in (
@@ -201,8 +241,9 @@ class Messages(Case):
             process = self.watch(messages)
         self.put('new', 'b')
         self.wait(lambda: names(self.path)['failed'] == ['a', 'b', 'failed'])
-        self.assertEqual(1, self.end(process))
+        self.assertEqual(-signal.SIGTERM, self.end(process))
 
+    @gocept.filestore.tests.case.slow
     def test_they_are_told_again_as_soon_as_there_is_room(self):
         reader, writer = os.pipe()
         os.set_blocking(writer, False)
@@ -215,9 +256,10 @@ class Messages(Case):
             lines.read(size)
             self.put('new', 'b')
             self.assertEqual(
-                b"filestore: 'b': the command exited with status 1\n",
+                b"filestore: 'b': the command exited with status 1; "
+                b'given up\n',
                 lines.readline())
-            self.assertEqual(1, self.end(process))
+            self.assertEqual(-signal.SIGTERM, self.end(process))
             self.assertEqual(b'0 files processed, 2 failed\n', lines.read())
 
     def test_terminal_is_gone(self):

@@ -2,108 +2,25 @@ import gocept.filestore
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import json
-import os
+import re
 
 
 class UpkeepCase(gocept.filestore.tests.command.Case):
 
-    def fail(self, *names):
+    def lines(self, *args):
+        """Return what a command prints; ages are those of a quick machine."""
+        output = self.filestore(*args)[1].decode()
+        return re.sub(r'\b[0-5]?[0-9]s\b', '0s', output).splitlines()
+
+    def reject(self, *names, reason='no\npaper'):
         for name in names:
             self.put('new', name)
-            self.store.claim().fail(gocept.filestore.Reject('no\npaper'))
-
-
-class Status(UpkeepCase):
-
-    def test_empty(self):
-        status, output, messages = self.filestore('status', 'store')
-        self.assertEqual((0, []), (status, messages))
-        self.assertEqual(
-            [b'SPACE', b'tmp', b'new', b'work', b'failed', b'cur',
-             b'attempts'], [line.split()[0] for line in output.splitlines()])
-
-    def test_claims(self):
-        self.put('new', 'alive')
-        claim = self.store.claim()
-        self.put('work', 'dead')
-        output = self.filestore('status', 'store')[1].decode()
-        lines = [line.split() for line in output.splitlines()]
-        self.assertIn(['alive', '0s', '1', 'alive'], lines)
-        self.assertIn(['dead', '0s', '1', 'dead'], lines)
-        claim.release()
-
-    def test_waiting(self):
-        self.put('new', 'a')
-        self.store.claim().fail('no paper')
-        output = self.filestore('status', 'store')[1].decode()
-        self.assertIn('1 file waiting for the next attempt, due in 5', output)
-        self.assertNotIn('CLAIMED', output)
-
-    def test_json(self):
-        self.put('new', 'a')
-        self.put('work', os.fsdecode(b'\xff'))
-        found = json.loads(self.filestore('status', '--json', 'store')[1])
-        self.assertEqual(1, found['spaces']['new']['files'])
-        self.assertEqual('\udcff', found['claims'][0]['filename'])
-
-    def test_not_there(self):
-        status, _, messages = self.filestore('status', 'stroe')
-        self.assertEqual(1, status)
-        self.assertIn('filestore prepare stroe', messages[0])
-
-
-class Failed(UpkeepCase):
-
-    def test_none(self):
-        self.assertEqual((0, b'', []), self.filestore('failed', 'store'))
-
-    def test_reasons_in_one_line_each(self):
-        self.fail('b', 'a\nb')
-        self.put('failed', 'by hand')
-        lines = self.filestore('failed', 'store')[1].decode().splitlines()
-        self.assertEqual(4, len(lines))
-        self.assertEqual(
-            ['b', '1', '0s', repr('Reject: no\npaper')], lines[1].split(
-                None, 3))
-        self.assertIn("'a\\nb'", lines[2])
-        self.assertEqual(['by', 'hand', '0', '0s'], lines[3].split())
-
-
-class Retry(UpkeepCase):
-
-    def test_by_name(self):
-        self.fail('a', 'b')
-        status, output, messages = self.filestore('retry', 'store', 'a', 'c')
-        self.assertEqual((1, b''), (status, output))
-        self.assertIn("'c' in the file store 'store'", messages[0])
-        self.assertEqual('1 file put back, 1 failed', messages[1])
-        self.assertEqual(['a'], self.tree()['new'])
-
-    def test_all(self):
-        self.fail('a', 'b')
-        self.assertEqual(
-            (0, b'', ['2 files put back, 0 failed']),
-            self.filestore('retry', '--all', 'store'))
-        self.assertEqual(['a', 'b'], self.tree()['new'])
-
-    def test_all_but_one_whose_name_is_taken(self):
-        self.fail('a', 'b')
-        self.put('new', 'a')
-        status, _, messages = self.filestore('retry', '--all', 'store')
-        self.assertEqual(1, status)
-        self.assertEqual('1 file put back, 1 failed', messages[-1])
-
-    @gocept.filestore.tests.case.slow
-    def test_all_or_names(self):
-        for args in ((), ('--all', 'a')):
-            status, _, messages = self.filestore('retry', 'store', *args)
-            self.assertEqual(
-                (2, ['filestore: name some files, or use --all']),
-                (status, messages))
+            self.store.claim().fail(gocept.filestore.Reject(reason))
 
 
 class Clean(UpkeepCase):
 
+    @gocept.filestore.tests.case.slow
     def test_ages(self):
         for age in ('0', '0s', '0.0m', '0h', '0d'):
             self.put('cur', 'a')
@@ -134,8 +51,72 @@ class Clean(UpkeepCase):
                          self.filestore('clean', 'store', 'tmp'))
         self.assertEqual({'tmp': ['a']}, self.tree())
 
+    def test_names(self):
+        for name in ('a.xml', 'b.xml', 'c.pdf'):
+            self.put('cur', name)
+        self.assertEqual(
+            (0, b'', ['1 file removed']), self.filestore(
+                'clean', 'store', 'cur', '--older-than', '0', '--include',
+                '*.xml', '--exclude', 'a*'))
+        self.assertEqual({'cur': ['a.xml', 'c.pdf']}, self.tree())
+
+    def test_reason(self):
+        self.reject('a', 'b', 'c')
+        self.reject('d', reason='no ink')
+        self.assertEqual(
+            (0, b'', ['2 files removed']), self.filestore(
+                'clean', 'store', 'failed', '--older-than', '0', '--reason',
+                'PAPER', '--exclude', 'b'))
+        self.assertEqual(['b', 'd'], self.tree()['failed'])
+
+    def test_no_space(self):
+        self.assertEqual(
+            ["filestore: Missing argument '{tmp|cur|failed}'. Choose from: "
+             'tmp, cur, failed'], self.filestore('clean', 'store')[2])
+
+    def test_reason_of_what_has_not_failed(self):
+        status, _, messages = self.filestore(
+            'clean', 'store', 'tmp', '--reason', '')
+        self.assertEqual(
+            (2, ["filestore: --reason goes with 'failed' only"]),
+            (status, messages))
+
+    def test_dry_run(self):
+        for name in ('a\n', 'b'):
+            self.put('cur', name)
+        self.assertEqual(
+            (0, b"'a\\n'\nb\n", ['2 files would be removed']),
+            self.filestore('clean', 'store', 'cur', '--older-than', '0',
+                           '--dry-run'))
+        self.assertEqual({'cur': ['a\n', 'b']}, self.tree())
+
+
+    def test_json(self):
+        for name in ('a\n', 'b'):
+            self.put('cur', name)
+        for more, said in (['--dry-run'], 'would be removed'), ([], 'removed'):
+            self.assertEqual(
+                (0, b'["a\\n", "b"]\n', ['2 files ' + said]),
+                self.filestore('clean', 'store', 'cur', '--older-than', '0',
+                               '--json', *more))
+        self.assertEqual({}, self.tree())
+
 
 class Settle(UpkeepCase):
+
+    def test_json(self):
+        child = self.child()
+        child.run('batch = store.batch(two_phase=True)\n'
+                  'with batch.publish("a"): pass\n'
+                  'batch.vote()')
+        child.kill()
+        intent, = self.store.status()['intents']
+        for names, said in [([intent['intent']], '1 transaction committed'),
+                            ([], '0 transactions committed')]:
+            status, output, messages = self.filestore(
+                'settle', 'store', '--commit', '--json')
+            self.assertEqual((0, names, [said]),
+                             (status, json.loads(output), messages))
 
     def test_usage(self):
         status, output, messages = self.filestore('settle', 'store')

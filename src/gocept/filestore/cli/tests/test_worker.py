@@ -1,5 +1,6 @@
 import gocept.filestore.cli.run
 import gocept.filestore.cli.worker
+import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import gocept.filestore.tests.story
@@ -8,6 +9,7 @@ import pathlib
 import signal
 import threading
 import zope.event
+import zope.testing.wait
 
 
 class Workers(gocept.filestore.tests.case.Case):
@@ -56,13 +58,52 @@ class Workers(gocept.filestore.tests.case.Case):
         self.assertEqual(threads, threading.active_count())
         self.assertEqual({'new': ['a']}, self.tree())
 
+    def test_status_that_somebody_else_has_got(self):
+        self.put('new', 'a')
+        workers = self.workers()
+        command = gocept.filestore.cli.run.Command(['true', '{}'], workers)
+        with gocept.filestore.disk.process.handled(
+                signal.SIGCHLD, signal.SIG_IGN):
+            workers.run(command)
+        self.assertEqual((0, 1), (command.finished, command.failed))
+        self.assertIn('somebody else has got its status',
+                      self.read('attempts', 'a'))
+
+    def test_exit_in_a_thread(self):
+        def handler(claim):
+            raise SystemExit(2)
+
+        def exit(event):
+            raise SystemExit(2)
+
+        self.put('new', 'a')
+        with self.assertLogs('gocept.filestore', 'WARNING'):
+            self.workers().run(handler)
+        self.assertEqual(['a'], self.tree()['work'])
+        self.put('new', 'b')
+        zope.event.subscribers.append(exit)
+        self.addCleanup(zope.event.subscribers.remove, exit)
+        with self.assertRaises(SystemExit):
+            self.workers().run(handler)
+        self.assertEqual(['b'], self.tree()['new'])
+
     def test_error_of_the_store_ends_all_workers(self):
         os.rename(self.path, self.directory / 'aside')
-        for watch in (False, True):
-            with self.assertNoLogs('gocept.filestore.consumer'):
-                with self.assertRaises(
-                        gocept.filestore.interfaces.NotPrepared):
-                    self.workers(3, watch).run(self.see)
+        with self.assertNoLogs('gocept.filestore.consumer'):
+            with self.assertRaises(
+                    gocept.filestore.interfaces.NotPrepared):
+                self.workers(3).run(self.see)
+
+    def test_error_of_the_store_ends_nobody_who_stays(self):
+        os.rename(self.path, self.directory / 'aside')
+        workers = self.workers(3, True)
+        with self.assertLogs('gocept.filestore.consumer') as logs:
+            thread = threading.Thread(target=lambda: (
+                zope.testing.wait.wait(lambda: logs.output[2:]),
+                workers.stop()))
+            thread.start()
+            workers.run(self.see)
+        thread.join()
 
     def test_another_error_of_the_store(self):
         def refuse(event):
@@ -88,6 +129,26 @@ class Workers(gocept.filestore.tests.case.Case):
         before = signal.signal(signal.SIGUSR1, workers.stop)
         self.addCleanup(signal.signal, signal.SIGUSR1, before)
         workers.run(handler)
+        self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
+
+    def test_handler_that_waits_for_the_stop_is_the_last(self):
+        def handler(claim):
+            stopping.start()
+            self.assertTrue(workers.stopped.wait(60))
+
+        def ring():
+            rung()
+            ended.wait(60)
+
+        for name in 'ab':
+            self.put('new', name)
+        workers = self.workers()
+        rung, workers.stopped.ring = workers.stopped.ring, ring
+        stopping = threading.Thread(target=workers.stop)
+        ended = threading.Event()
+        workers.run(handler)
+        ended.set()
+        stopping.join()
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
 

@@ -265,6 +265,7 @@ class LiveWriter(DraftCase):
         self.writer.run('file.close()')
         self.assertEqual('theirs', self.read('tmp', 'a'))
 
+    @gocept.filestore.tests.case.slow
     def test_half_a_file_is_not_copied(self):
         for space in ('new', 'cur', 'tmp'):
             self.store.list('tmp'), self.store.list(space)
@@ -280,6 +281,7 @@ class LiveWriter(DraftCase):
 class Race(DraftCase):
     """Several processes start the same draft over and over."""
 
+    @gocept.filestore.tests.case.slow
     def test_two_never_write_at_once(self):
         source = (
             'import os\n'

@@ -7,6 +7,7 @@ import gocept.filestore.tests.case
 import os
 import pathlib
 import threading
+import unittest.mock
 
 
 class LayoutCase(gocept.filestore.tests.case.Case):
@@ -306,8 +307,44 @@ class PrepareOption(LayoutCase):
             self.lazy.list('new')
 
 
+class Ready(gocept.filestore.tests.case.Case):
+
+    def test_sync_that_fails_is_told(self):
+        def fail(path):
+            raise gocept.filestore.interfaces.NotSynced(5, 'failing')
+
+        self.store._layout._sync = fail
+        with self.assertRaises(gocept.filestore.interfaces.NotSynced):
+            self.store.publish('a').__enter__()
+        self.assertEqual({}, self.tree())
+
+
+class Many(gocept.filestore.tests.case.Case):
+    """Directories that are open at once, as if they were many."""
+
+    def test_first_one_goes_unless_it_was_replaced(self):
+        module, layout = gocept.filestore.disk.layout, self.store._layout
+        with (unittest.mock.patch.object(module, 'MOST', 1),
+              unittest.mock.patch.object(module, 'opened', {})):
+            older = layout['new']
+            os.rename(self.path / 'new', self.path / 'old')
+            (self.path / 'new').mkdir()
+            newer = layout['new']
+            self.assertIsNot(older, newer)
+            self.assertIs(newer, layout['new'])
+            layout['tmp']
+            self.assertIsNot(newer, layout['new'])
+
+    def test_those_that_have_gone_do_not_count(self):
+        before = len(gocept.filestore.disk.layout.opened)
+        for _ in range(10):
+            self.open_store().list('new')
+        self.assertEqual(before, len(gocept.filestore.disk.layout.opened))
+
+
 class Threads(gocept.filestore.tests.case.Case):
 
+    @gocept.filestore.tests.case.slow
     def test_find_the_spaces_at_once(self):
         for number in range(60):
             store = gocept.filestore.filestore.FileStore(

@@ -47,6 +47,21 @@ class Arrival(ListingCase):
             os.remove(self.path / 'new' / 'a')
             self.assertEqual(0, gocept.filestore.disk.listing.arrival(entry))
 
+    def test_in_order_with_what_has_gone_meanwhile(self):
+        def goes(name):
+            if name == 'b':
+                os.remove(self.path / 'new' / name)
+            return name != 'd'
+
+        self.put_each('c', 'b', 'd', 'a', '.hidden')
+        os.mkdir(self.path / 'new' / 'e')
+        came, digits = [
+            os.stat(self.path / 'new' / name).st_ctime_ns for name in 'ca'
+        ], gocept.filestore.disk.listing.DIGITS
+        self.assertEqual(
+            ['0' * digits + 'b', '%sc' % came[0], '%sa' % came[1]],
+            gocept.filestore.disk.listing.arrivals(self.new, goes))
+
 
 class Cached(ListingCase):
 

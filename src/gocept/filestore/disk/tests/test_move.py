@@ -94,6 +94,53 @@ class ByLinkNotDurable(NoReplace, MoveCase):
         self.call(gocept.filestore.disk.move.by_link, False)
 
 
+class ByReservation(NoReplace, MoveCase):
+
+    def move(self):
+        self.call(gocept.filestore.disk.move.by_reservation)
+
+    def reserve(self, inode):
+        os.symlink(gocept.filestore.disk.move.RESERVED % inode,
+                   self.path / 'new' / 'b')
+
+    def test_goes_on_where_one_has_died(self):
+        self.reserve(os.stat(self.path / 'tmp' / 'a').st_ino)
+        self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
+
+    def test_leaves_what_is_reserved_for_another_file(self):
+        self.reserve(os.stat(self.put('tmp', 'c')).st_ino)
+        with self.assertRaises(FileExistsError):
+            self.move()
+        self.assertEqual({'tmp': ['a', 'c'], 'new': ['b']}, self.tree())
+
+    def test_file_that_is_not_there_reserves_nothing(self):
+        os.unlink(self.path / 'tmp' / 'a')
+        with self.assertRaises(FileNotFoundError):
+            self.move()
+        self.assertEqual({}, self.tree())
+
+    def test_rename_that_fails_leaves_nothing(self):
+        (self.path / 'new').chmod(0o777)
+        self.forbid(self.path / 'tmp')
+        with self.be_nobody(), self.assertRaises(PermissionError):
+            self.move()
+        self.assertEqual({'tmp': ['a']}, self.tree())
+
+
+    def test_another_one_is_faster_with_the_same_file(self):
+        def twice(*args, rename=os.rename, **options):
+            rename(*args, **options)
+            rename(*args, **options)
+
+        with unittest.mock.patch.object(os, 'rename', twice):
+            with self.assertRaises(FileNotFoundError):
+                self.move()
+        self.assertEqual({'new': ['b']}, self.tree())
+        self.assertEqual('ours', self.read('new', 'b'))
+
+
 class Answers(MoveCase):
 
     def answer(self, *numbers):
@@ -165,6 +212,15 @@ class Answers(MoveCase):
             self.call(gocept.filestore.disk.move.by_link)
         self.assertEqual({'tmp': ['a'], 'new': ['b']}, self.tree())
 
+    @gocept.filestore.tests.case.needs_root('be another user')
+    def test_what_may_be_linked_and_not_removed_is_told(self):
+        for space, mode in (('tmp', 0o1777), ('new', 0o777)):
+            (self.path / space).chmod(mode)
+        (self.path / 'tmp' / 'a').chmod(0o666)
+        with self.be_nobody(), self.assertRaises(PermissionError) as raised:
+            self.call(gocept.filestore.disk.move.in_steps, True, None)
+        self.assertEqual(errno.EPERM, raised.exception.errno)
+
     def test_name_that_is_no_unicode(self):
         name = os.fsdecode(b'\xff\xfe')
         gocept.filestore.disk.move.move(self.source, 'a', self.target, name)
@@ -186,6 +242,46 @@ class Answers(MoveCase):
             won += child.answer()
             self.assertIn(str(number), os.listdir(self.target))
         self.assertGreater(won, 0)
+
+    def move_with_another(self, *new_place):
+        """Move a file that we have locked, and let it go elsewhere."""
+        def take(target):
+            path.rename(self.path.joinpath(*new_place))
+
+        path = self.path / 'tmp' / 'a'
+        with unittest.mock.patch.object(
+                gocept.filestore.disk.move, 'sync', take):
+            gocept.filestore.disk.move.by_link(
+                self.source, 'a', self.target, 'b', status=path.stat())
+
+    def test_draft_that_is_claimed_between_link_and_unlink(self):
+        # Whoever claims it removes its older name first.
+        def take(target):
+            (self.path / 'tmp' / 'a').unlink()
+            (self.path / 'new' / 'b').rename(self.path / 'cur' / 'b')
+            os.link(self.path / 'cur' / 'b', self.path / 'cur' / 'c')
+
+        with unittest.mock.patch.object(
+                gocept.filestore.disk.move, 'sync', take):
+            self.call(gocept.filestore.disk.move.by_link)
+        self.assertEqual({'cur': ['b', 'c']}, self.tree())
+
+    def test_moved_by_somebody_between_link_and_unlink(self):
+        with self.assertRaises(FileNotFoundError):
+            self.move_with_another('cur', 'a')
+        self.assertEqual({'cur': ['a']}, self.tree())
+
+    def test_hidden_name_of_an_open_file_is_nobodys(self):
+        # The kernel makes it for NFS, and removes it again.
+        self.move_with_another('tmp', '.nfs0001')
+        self.assertEqual({'tmp': ['.nfs0001'], 'new': ['b']}, self.tree())
+
+    def test_said_to_be_moved_by_somebody(self):
+        # GlusterFS may say so of what we have moved.
+        with unittest.mock.patch(
+                'gocept.filestore.disk.file_system.places', return_value=b''):
+            self.move_with_another('cur', 'a')
+        self.assertIn('b', os.listdir(self.target))
 
 
 REMOVER = """
@@ -279,6 +375,19 @@ class Replaced(MoveCase):
         self.assertEqual({'new': ['b']}, self.tree())
         self.assertEqual('ours', self.read('new', 'b'))
 
+    def test_has_gone_meanwhile(self):
+        # GlusterFS says ESTALE when it opens a name that it remembers.
+        with unittest.mock.patch.object(
+                os, 'open', side_effect=OSError(errno.ESTALE, '')):
+            self.assertFalse(self.call(
+                gocept.filestore.disk.move.replace_locked))
+
+    def test_can_not_be_opened(self):
+        with unittest.mock.patch.object(
+                os, 'open', side_effect=OSError(errno.EIO, '')):
+            with self.assertRaises(OSError):
+                self.call(gocept.filestore.disk.move.replace_locked)
+
 
 class Lock(MoveCase):
     """What a file system answers that can not lock, or does not want to."""
@@ -292,7 +401,8 @@ class Lock(MoveCase):
                 file.fileno(), self.source, 'a', flock)
 
     def test_of_a_file_that_has_gone(self):
-        for number in (errno.EAGAIN, errno.ENOENT, errno.ESTALE):
+        for number in (errno.EAGAIN, errno.ENOENT, errno.ESTALE,
+                       errno.EBADFD):
             self.assertFalse(self.lock(number))
 
     def test_any_other_error_is_raised(self):
@@ -301,11 +411,11 @@ class Lock(MoveCase):
         self.assertEqual(errno.ENOLCK, raised.exception.errno)
 
 
-class Refresh(MoveCase):
+class LookAnew(MoveCase):
 
     def test_changes_nothing(self):
         for name in 'ab':
-            gocept.filestore.disk.move.refresh(self.source, name)
+            gocept.filestore.disk.move.look_anew(self.source, name)
         self.assertEqual({'tmp': ['a']}, self.tree())
 
 
@@ -344,6 +454,7 @@ class Unsupported(gocept.filestore.tests.case.Case):
         self.assertEqual('newer', self.read('new', 'a'))
         self.assertEqual('older', self.read('cur', 'a'))
 
+    @gocept.filestore.tests.case.slow
     def test_publishing_does_not_wait_for_ever(self):
         with open(self.path / 'new' / 'a') as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -352,6 +463,7 @@ class Unsupported(gocept.filestore.tests.case.Case):
         self.assertEqual('older', self.read('new', 'a'))
         self.assertEqual({'new': ['a'], 'tmp': ['draft']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_publishing_says_what_it_has_waited_for(self):
         with open(self.path / 'new' / 'a') as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -365,8 +477,8 @@ class Unsupported(gocept.filestore.tests.case.Case):
         self.put('tmp', 'draft')
         with open(self.path / 'new' / 'a') as file:
             os.rename(self.put('tmp', 'b', 'newer'), self.path / 'new' / 'a')
-            self.assertFalse(gocept.filestore.disk.move.replace_open(
-                file.fileno(), tmp, 'draft', new, 'a'))
+            self.assertFalse(gocept.filestore.disk.move.lock_at(
+                file.fileno(), new, 'a'))
         os.remove(self.path / 'new' / 'a')
         self.assertFalse(gocept.filestore.disk.move.replace_locked(
             tmp, 'draft', new, 'a'))

@@ -1,8 +1,17 @@
 import gocept.filestore.disk.name
 import gocept.filestore.interfaces
+import gocept.filestore.tests.case
 import os
 import pathlib
+import subprocess
+import sys
 import unittest
+
+
+COUNTER = """
+import gocept.filestore.disk.name
+print(gocept.filestore.disk.name.unique().split('Q')[1])
+"""
 
 
 class Check(unittest.TestCase):
@@ -81,6 +90,13 @@ class Unique(unittest.TestCase):
         }
         self.assertEqual(1000, len(names))
 
+    def test_differs_between_processes_of_the_same_number(self):
+        # As the first one of each container has it; hosts can be the same.
+        counters = {subprocess.check_output(
+            [sys.executable, '-c', COUNTER], text=True,
+            env=gocept.filestore.tests.case.environment()) for _ in range(2)}
+        self.assertEqual(2, len(counters))
+
     def test_sorts_by_time(self):
         instants = (0, 999_999, 10 ** 6, 10 ** 9 - 1, 10 ** 9, 9 * 10 ** 9)
         names = [gocept.filestore.disk.name.unique(lambda n=n: n + 10 ** 18)
@@ -124,6 +140,13 @@ class Backup(unittest.TestCase):
                      'a.~\u0661~', ''):
             self.assertEqual(name, gocept.filestore.disk.name.original(name))
 
+    def test_portable(self):
+        for name in (b'B\xc3\xbccher', b'B\xfccher', b'a'):
+            text = gocept.filestore.disk.name.portable(os.fsdecode(name))
+            self.assertEqual(name, text.encode('utf-8', 'surrogateescape'))
+            self.assertEqual(
+                name, os.fsencode(gocept.filestore.disk.name.local(text)))
+
     def test_cut_short(self):
         cut_short = gocept.filestore.disk.name.cut_short
         for name in ('x' * 255, 'x' * 252, 'ä' * 127, '\udcff' * 255):
@@ -142,3 +165,23 @@ class Backup(unittest.TestCase):
             self.assertEqual([],
                              gocept.filestore.disk.name.cut_short(
                                  name, ['ab', 'x' * 254]))
+
+
+class Wanted(unittest.TestCase):
+
+    def wanted(self, include=('*',), exclude=()):
+        return list(filter(
+            gocept.filestore.disk.name.wanted(include, exclude),
+            ('a', 'a.b', 'ab', 'b\n', '(?!)')))
+
+    def test_each_pattern_is_of_the_whole_name(self):
+        self.assertEqual(['a', 'b\n'], self.wanted(['a', 'b?']))
+        self.assertEqual(['a.b', 'ab'], self.wanted(['a*b', 'x']))
+
+    def test_what_is_excluded_is_not(self):
+        self.assertEqual(['a', 'b\n', '(?!)'], self.wanted(exclude=['a?*']))
+        self.assertEqual(['a.b'], self.wanted(['a*'], ['a', 'ab']))
+
+    def test_none(self):
+        self.assertEqual(['a', 'a.b', 'ab', 'b\n', '(?!)'], self.wanted())
+        self.assertEqual([], self.wanted([]))

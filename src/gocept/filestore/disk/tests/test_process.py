@@ -1,32 +1,153 @@
+import asyncio
+import ctypes
 import gocept.filestore.disk.process
 import gocept.filestore.tests.case
+import math
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 import unittest
 
 
-def tell(connection):
-    connection.send((gocept.filestore.disk.process.number, os.getpid()))
+# As uWSGI does it: none of what os.register_at_fork knows is called.
+FORKS = (os.fork, ctypes.PyDLL(None).fork)
 
 
-class Process(unittest.TestCase):
+def status_of(function, fork=os.fork):
+    """Return how a forked child has ended that calls a function."""
+    process = fork()
+    if not process:
+        status = 1
+        try:
+            function()
+        except KeyboardInterrupt:
+            status = 42
+        finally:
+            os._exit(status)
+    return gocept.filestore.disk.process.wait(process)
 
-    def test_number(self):
-        self.assertEqual(os.getpid(), gocept.filestore.disk.process.number)
 
-    def test_of_a_child(self):
-        for method in ('fork', 'spawn'):
-            ours, theirs = multiprocessing.Pipe()
-            child = multiprocessing.get_context(method).Process(
-                target=tell, args=[theirs])
+class Child(unittest.TestCase):
+    """A child never acts for its parent."""
+
+    def setUp(self):
+        self.bell = gocept.filestore.disk.process.Bell()
+
+    def handle(self, number, handler):
+        self.addCleanup(signal.signal, number, signal.signal(number, handler))
+
+    def test_signal(self):
+        self.handle(signal.SIGTERM, self.bell.ring)
+        self.handle(signal.SIGINT, self.bell.ring)
+        for fork in FORKS:
+            self.assertEqual(-signal.SIGTERM, status_of(
+                lambda: signal.raise_signal(signal.SIGTERM), fork))
+            self.assertEqual(42, status_of(
+                lambda: signal.raise_signal(signal.SIGINT), fork))
+            self.assertFalse(self.bell.wait(0))
+        signal.raise_signal(signal.SIGTERM)
+        self.assertTrue(self.bell.wait(0))
+
+    def test_has_a_bell_of_its_own(self):
+        def child():
+            waited = self.bell.wait(0)
+            signal.raise_signal(signal.SIGTERM)
+            os._exit(10 + 2 * waited + self.bell.wait(60))
+
+        def drain():
+            self.bell.silence()
+            os._exit(10)
+
+        self.handle(signal.SIGTERM, self.bell.ring)
+        for fork in FORKS:
+            self.assertEqual(11, status_of(child, fork))
+            self.assertFalse(self.bell.wait(0))
+            self.bell.ring()
+            self.assertEqual(10, status_of(drain, fork))
+            self.assertTrue(self.bell.wait(0))
+            self.bell.silence()
+
+    def test_is_rung_by_another_thread_of_it(self):
+        def child():
+            self.bell.ring()
+            os._exit(10 + self.bell.wait(0))
+
+        self.assertEqual(11, status_of(child))
+        self.assertFalse(self.bell.wait(0))
+
+    def test_signals_that_ring(self):
+        def child():
+            signal.raise_signal(signal.SIGUSR1)
+            os._exit(10)
+
+        self.handle(signal.SIGUSR1, lambda number, frame: None)
+        with self.bell.rung_by_signals():
+            self.assertEqual(10, status_of(child))
+            self.assertFalse(self.bell.wait(0))
+            signal.raise_signal(signal.SIGUSR1)
+            self.assertTrue(self.bell.wait(0))
+
+    def test_is_terminated_by_multiprocessing(self):
+        # In steps: time.sleep goes on when a signal comes just before it
+        # begins, and Python handles it afterwards, whatever handler it has.
+        self.handle(signal.SIGTERM, self.bell.ring)
+        for _ in range(20):  # at once, so that some have just been forked
+            child = multiprocessing.get_context('fork').Process(
+                target=lambda: [time.sleep(0.01) for _ in range(6000)])
             child.start()
-            self.assertTrue(ours.poll(60))
-            self.assertEqual((child.pid, child.pid), ours.recv())
-            child.join()
+            child.terminate()
+            child.join(30)
+            self.assertEqual(-signal.SIGTERM, child.exitcode)
+        self.assertFalse(self.bell.wait(0))
+
+    def test_status(self):
+        self.assertEqual(3, status_of(lambda: os._exit(3)))
+
+    def test_status_that_somebody_else_has_got(self):
+        self.handle(signal.SIGCHLD, signal.SIG_IGN)
+        status = status_of(lambda: os._exit(0))
+        self.assertEqual(
+            'has ended, and somebody else has got its status',
+            gocept.filestore.disk.process.ended(status))
+        with gocept.filestore.disk.process.handled(
+                signal.SIGCHLD, signal.SIG_DFL):
+            self.assertEqual(0, status_of(lambda: os._exit(0)))
+        self.assertEqual(signal.SIG_IGN, signal.getsignal(signal.SIGCHLD))
+
+
+class Stop(unittest.TestCase):
+
+    def is_stop(self, action, *args):
+        try:
+            action(*args)
+        except BaseException as error:
+            return gocept.filestore.disk.process.is_stop(error)
+
+    def test_of_work(self):
+        for error in (ValueError(), SystemExit(2), GeneratorExit(),
+                      asyncio.CancelledError()):
+            self.assertIs(False, self.is_stop(throw, error))
+
+    def test_interrupt(self):
+        self.assertTrue(self.is_stop(throw, KeyboardInterrupt()))
+
+    def test_signal(self):
+        def handler(number, frame):
+            raise errors.pop()
+
+        errors = [TimeoutError(), SystemExit()]
+        with gocept.filestore.disk.process.handled(signal.SIGUSR1, handler):
+            for is_stop in (True, False):
+                self.assertIs(is_stop, self.is_stop(
+                    signal.raise_signal, signal.SIGUSR1))
+
+
+def throw(error):
+    raise error
 
 
 class Bell(unittest.TestCase):
@@ -37,6 +158,11 @@ class Bell(unittest.TestCase):
     def test_nobody_rings(self):
         for seconds in (-1, 0, .01):
             self.assertFalse(self.bell.wait(seconds))
+
+    def test_for_ages(self):
+        self.bell.ring()
+        for seconds in (1e7, 1e300, math.inf):
+            self.assertTrue(self.bell.wait(seconds))
 
     def test_before_the_wait(self):
         self.bell.ring()
@@ -61,6 +187,8 @@ class Bell(unittest.TestCase):
             thread.join()
         self.assertEqual([True] * 3, heard)
 
+    @gocept.filestore.tests.case.slow
+    @gocept.filestore.tests.case.slow
     def test_silence(self):
         for times in (0, 1, 100_000):  # more than a pipe holds
             for _ in range(times):
@@ -119,6 +247,22 @@ class Bell(unittest.TestCase):
             '    print(error.errno)\n'
             'resource.setrlimit(resource.RLIMIT_NOFILE, limits)'))
 
+    def test_somebody_closes_what_is_open(self):
+        self.assertEqual('', self.python(
+            'bell = gocept.filestore.disk.process.Bell()\n'
+            'os.closerange(3, 64)\n'
+            'del bell'))
+
+    def test_somebody_closes_what_signals_ring(self):
+        self.addCleanup(signal.signal, signal.SIGUSR1, signal.signal(
+            signal.SIGUSR1, lambda number, frame: None))
+        with self.bell.rung_by_signals():
+            for descriptor in self.bell._pipe:
+                os.close(descriptor)
+            self.assertFalse(self.bell.wait(0))
+            signal.raise_signal(signal.SIGUSR1)
+            self.assertTrue(self.bell.wait(0))
+
     def test_end_of_the_interpreter(self):
         self.assertEqual('', self.python(
             'bell = gocept.filestore.disk.process.Bell()'))
@@ -126,9 +270,21 @@ class Bell(unittest.TestCase):
     def python(self, source):
         return subprocess.run(
             [sys.executable, '-c',
-             'import gocept.filestore.disk.process\n' + source],
+             'import gocept.filestore.disk.process, os\n' + source],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             env=gocept.filestore.tests.case.environment()).stdout
+
+
+class Memory(unittest.TestCase):
+
+    def test_is_what_is_there_now(self):
+        megabytes = gocept.filestore.disk.process.megabytes
+        before = megabytes()
+        block = bytearray(b'x' * 50 * 2 ** 20)
+        largest = megabytes()
+        del block
+        self.assertLess(before + 40, largest)
+        self.assertLess(megabytes(), largest - 40)
 
 
 class Ended(unittest.TestCase):

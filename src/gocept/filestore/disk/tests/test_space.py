@@ -47,6 +47,17 @@ class SpaceCase(gocept.filestore.tests.case.Case):
         return ('link', 'dangling', 'loop', 'pipe', 'directory', 'socket')
 
 
+class Gone(SpaceCase):
+    """The directory has gone since the space was opened."""
+
+    def test_it_is_not_listed(self):
+        (self.path / 'new').rename(self.directory / 'elsewhere')
+        for look in (lambda: listed(self.space), self.space.names,
+                     lambda: self.open_space('new')):
+            reason = self.assertRaisesOf('NotPrepared', 'new', look)
+            self.assertEqual('prepare() makes it', reason)
+
+
 class Mode(SpaceCase):
 
     def test_file_whose_mode_can_not_be_set_is_not_left_behind(self):
@@ -101,6 +112,14 @@ class Identity(SpaceCase):
         self.assertIn(raised.exception.errno, (errno.ELOOP, errno.ENOTDIR))
 
 
+    def test_closed_by_somebody_when_another_one_lies_there(self):
+        os.close(self.space.descriptor)
+        os.rename(self.path / 'new', self.path / 'old')
+        (self.path / 'new').mkdir()
+        self.assertIn('another one', self.assertRaisesOf(
+            'NotPrepared', 'new', self.space.known))
+
+
 class Listing(SpaceCase):
 
     def test_regular_files_only(self):
@@ -138,6 +157,25 @@ class Listing(SpaceCase):
         first, second = self.space.entries(), self.space.entries()
         pairs = [(a.name, b.name) for a, b in zip(first, second, strict=True)]
         self.assertEqual(3, len(pairs))
+
+    def test_that_fails_once_where_other_hosts_change_it(self):
+        self.put('new', 'a')
+        for number, times, is_told in (
+                (errno.EIO, 1, True), (errno.EIO, 2, False),
+                (errno.EACCES, 1, False)):
+            errors = [OSError(number, 'broken')] * times
+
+            def scandir(path, errors=errors):
+                if errors:
+                    raise errors.pop()
+                return os.scandir(path)
+
+            if is_told:
+                self.assertEqual(['a'], [
+                    entry.name for entry in self.space._listed(scandir)])
+            else:
+                self.assertRaises(OSError, self.space._listed, scandir)
+            self.assertEqual([], errors)
 
     def test_abandoned_listing_closes_its_descriptors(self):
         for name in 'abc':
@@ -180,6 +218,7 @@ class Entry:
 
 class Opening(SpaceCase):
 
+    @gocept.filestore.tests.case.slow
     def test_special_files_are_not_opened(self):
         for flags in (os.O_RDONLY, os.O_WRONLY, os.O_RDWR):
             self.refuse(flags)
@@ -269,16 +308,11 @@ class Looking(SpaceCase):
 
     def test_status(self):
         path = self.put('new', 'a')
-        self.assertTrue(
-            os.path.samestat(os.stat(path), self.space.stat('a')))
-
-    def test_fresh(self):
-        path = self.put('new', 'a')
         for is_local in (True, False):
             self.space.is_local = is_local
             self.assertTrue(
-                os.path.samestat(os.stat(path), self.space.fresh_stat('a')))
-            self.assertIsNone(self.space.fresh_stat('b'))
+                os.path.samestat(os.stat(path), self.space.stat('a')))
+            self.assertIsNone(self.space.stat('b'))
         self.assertEqual({'new': ['a']}, self.tree())
 
     def test_nothing(self):
@@ -348,6 +382,16 @@ class Syncing(SpaceCase):
         self.put('new', 'a')
         self.space.sync_file('a')
         self.space.sync()
+
+    def test_error_tells_the_path(self):
+        # What is in there has no place on any disk.
+        space = gocept.filestore.disk.space.Space(
+            str(self.path), 'new', f'/proc/{os.getpid()}', True)
+        with self.assertRaises(
+                gocept.filestore.interfaces.NotSynced) as raised:
+            space.sync_file('status')
+        self.assertEqual(
+            str(self.path / 'new' / 'status'), raised.exception.filename)
 
     def test_what_is_not_there_can_not_be_synced(self):
         self.assertRaisesOf('NoSuchFile', 'a', self.space.sync_file, 'a')

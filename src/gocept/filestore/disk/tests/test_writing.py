@@ -80,6 +80,7 @@ class IsWritten(LeaseCase):
         with open(self.file):
             self.assertIs(False, self.is_written())
 
+    @gocept.filestore.tests.case.slow
     def test_one_of_two_writers_is_left(self):
         one, two = self.child(), self.child()
         for child in (one, two):
@@ -134,6 +135,19 @@ class CanNotTell(LeaseCase):
         self.file.chmod(0o666)
         with self.be_nobody():
             self.assertIsNone(self.is_written())
+
+    @gocept.filestore.tests.case.needs_root('be two users')
+    def test_but_with_the_capability(self):
+        self.file.chmod(0o666)
+        program = ('import gocept.filestore.disk.writing as writing; '
+                   'print(writing.is_written(0))')
+        for mode, answer in (('a', 'True'), ('r', 'False')):
+            with open(self.file, mode), open(self.file) as file:
+                self.assertEqual(answer, subprocess.check_output(
+                    ['setpriv', '--reuid', '65534', '--inh-caps', '+lease',
+                     '--ambient-caps', '+lease', '--clear-groups',
+                     sys.executable, '-c', program], stdin=file, text=True,
+                    env=gocept.filestore.tests.case.environment()).strip())
 
     def test_no_file_system_that_we_know(self):
         self.assertIsNone(self.is_written('/proc/self/status'))

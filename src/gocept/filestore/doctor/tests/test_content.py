@@ -114,6 +114,7 @@ class Kinds(Case):
 
     @gocept.filestore.tests.case.needs_root('give files away')
     def test_store_that_can_not_be_listed(self):
+        self.move_by_link()  # or a second name is somebody's wish
         (self.path / 'new' / 'link').symlink_to('nowhere')
         os.link(self.put('failed', 'a'), self.path / 'cur' / 'a')
         for name in os.listdir(self.path):
@@ -179,6 +180,7 @@ class Many(Case):
         self.follow(self.only('content')[2])
         self.assertEqual(['e'], os.listdir(self.path / 'new'))
 
+    @gocept.filestore.tests.case.slow
     def test_those_that_find_can_not_tell(self):
         for name in 'abcde':
             (self.path / name).touch()
@@ -226,6 +228,7 @@ class Drafts(Case):
         self.assertFine()
         self.assertLeft('a', 'b')
 
+    @gocept.filestore.tests.case.slow
     def test_name_that_a_command_is_told(self):
         self.put('tmp', 'a')
         remedy = self.only('content', clock=self.later)[2]
@@ -493,6 +496,8 @@ class Modes(Case):
 class Twins(Case):
     """Moves by link(2) and unlink(2) that were cut off between the two."""
 
+    variant = 'by_link'
+
     def twin(self, one, *others, content='content'):
         """Give one file several names."""
         path = self.put(*one.split('/'), content)
@@ -585,6 +590,16 @@ class Twins(Case):
         self.twin('cur/a', 'cur/b')
         self.assertFine()
 
+    def test_equal_files_that_were_linked(self):
+        self.twin('new/a', 'failed/b', 'cur/c')
+        self.assertFine()
+
+    def test_linked_where_moves_leave_no_names(self):
+        self.twin('new/a', 'work/a', 'failed/a', 'cur/a', 'tmp/123.M456')
+        noreplace = gocept.filestore.disk.move.noreplace
+        noreplace.__defaults__ = gocept.filestore.disk.move.renameat2,
+        self.assertFine()
+
     def test_second_name_outside(self):
         os.link(self.put('new', 'a'), self.directory / 'a')
         self.assertFine()
@@ -616,6 +631,33 @@ class Twins(Case):
         (self.path / 'new' / 'a').chmod(0)
         with self.be_nobody():
             self.assertIn("'tmp/123.M456'", self.look('content')[0][1])
+
+
+class Touched(Case):
+    """Who changes a file in its place has changed its order and age, too."""
+
+    def touched(self, space, *program):
+        path = self.put(space, 'a')
+        os.utime(path, (0, 0))
+        os.utime(path.parent, (0, 0))  # as if it had come long ago
+        subprocess.check_call([*program, path])
+        (verdict, sentence, remedy), = self.look('content')
+        self.assertEqual('note', verdict)
+        self.assertIn("'%s', copied, or changed by chown(1)" % path.parent,
+                      sentence)
+
+    def test_owner(self):
+        for space in 'new', 'failed', 'cur':
+            self.touched(space, 'chown', str(os.getuid()))
+            (self.path / space / 'a').unlink()
+
+    def test_rights(self):
+        self.touched('new', 'chmod', '644')
+
+    def test_written_in_its_place(self):
+        path = self.put('new', 'a')
+        os.utime(path.parent, (0, 0))
+        self.assertFine()
 
 
 class Attempts(Case):
@@ -674,6 +716,22 @@ class Attempts(Case):
         (self.path / 'failed' / 'a').unlink()
         self.assertAlone()
 
+    def test_of_a_file_that_is_done(self):
+        self.store.write_text('a', 'text', metadata={'is': 'text'})
+        self.assertFine()
+        self.store.claim().finish()
+        self.assertFine()
+        (self.path / 'cur' / 'a').unlink()
+        self.assertAlone()
+
+    def test_of_a_draft_in_a_batch(self):
+        batch = self.store.batch(two_phase=True)
+        batch.write_text('a', 'text', metadata={'is': 'text'})
+        batch.vote()
+        self.assertEqual(['a'], self.tree()['attempts'])
+        self.assertFine()
+        batch.abort()
+
     def test_file_that_goes_on_while_we_look(self):
         # It is not in `new` any more, and not in `work` yet.
         path = self.put('attempts', 'a', '')
@@ -689,6 +747,7 @@ class Attempts(Case):
         with open(self.path_of(), 'a') as file:
             file.write(line)
 
+    @gocept.filestore.tests.case.slow
     def test_spoilt(self):
         for line in ('{"event"', 'null', '[]', '{}', ''):
             with self.subTest(line):
@@ -836,6 +895,7 @@ answer = number
         self.assertFine()
         return found
 
+    @gocept.filestore.tests.case.slow
     def test_where_files_are_renamed(self):
         self.assertEqual(
             {'everything in %r belongs there' % str(self.path)},

@@ -3,18 +3,25 @@
 
 import gocept.filestore.disk.inotify
 import gocept.filestore.disk.space
+import gocept.filestore.doctor.move
 import gocept.filestore.tests.case
 import gocept.filestore.tests.doctor
 import os
 import subprocess
 import sys
+import unittest.mock
 
 
 ELSEWHERE = 'put the store on ext4, xfs, btrfs or tmpfs'
 LINKED = ('files are moved by link(2) and unlink(2), and never replace '
           'others; here renameat2(2) can not do that')
-NO_MOVE = ('a file that is moved may replace another: neither renameat2(2) '
-           'nor link(2) and unlink(2) keeps from it')
+RESERVED = LINKED.replace('link(2) and unlink(2)', 'symlink(2) and rename(2)')
+NO_MOVE = ('a file that is moved may replace another: none of renameat2(2), '
+           'link(2) and unlink(2), and symlink(2) and rename(2) keeps from it')
+FOREIGN = ('files of other users, which this one may not write, are moved by '
+           'symlink(2) and rename(2): fs.protected_hardlinks is set',
+           'if they are to move like the others, let those publish with a '
+           'mode that the group may write, such as 660')
 
 
 @gocept.filestore.tests.doctor.needs_strace
@@ -34,14 +41,30 @@ class Refusing(gocept.filestore.tests.doctor.Case):
             [str(self.path / name) for name in ('cur', 'new', 'tmp')],
             gocept.filestore.tests.doctor.all_names(self.path))
 
+    @gocept.filestore.tests.case.slow
     def test_second_way_to_move(self):
         for name in ('EINVAL', 'ENOSYS', 'EOPNOTSUPP'):
             self.assertEqual(
-                (0, [LINKED, 'if it is to be faster, %s' % ELSEWHERE]),
+                (0, [LINKED, 'if it is to be faster, %s' % ELSEWHERE,
+                     *FOREIGN * gocept.filestore.doctor.move.is_protected()]),
                 self.refused('move', 'renameat2:error=' + name))
 
+    def test_links_that_nobody_protects(self):
+        with unittest.mock.patch.object(
+                gocept.filestore.doctor.move, 'PROTECTED', '/nowhere'):
+            self.assertEqual(0, gocept.filestore.doctor.move.is_protected())
+
+    @gocept.filestore.tests.case.slow
+    def test_third_way_to_move(self):
+        injections = 'renameat2:error=EPERM', 'linkat:error=EPERM'
+        self.assertEqual(
+            (0, [RESERVED, 'if it is to be faster, %s' % ELSEWHERE]),
+            self.refused('move', *injections))
+
+    @gocept.filestore.tests.case.slow
     def test_no_way_to_move(self):
-        injections = 'renameat2:error=EINVAL', 'linkat:error=EPERM'
+        injections = ('renameat2:error=EINVAL', 'linkat:error=EPERM',
+                      'symlinkat:error=EPERM')
         self.assertEqual(
             (1, [NO_MOVE, ELSEWHERE]), self.refused('move', *injections))
         self.assertEqual(
@@ -52,8 +75,10 @@ class Refusing(gocept.filestore.tests.doctor.Case):
     def test_no_way_to_move_in_other_words(self):
         for name in ('ENOSYS', 'EOPNOTSUPP'):
             self.assertEqual((1, [NO_MOVE, ELSEWHERE]), self.refused(
-                'move', 'renameat2:error=EINVAL', 'linkat:error=' + name))
+                'move', 'renameat2:error=EINVAL', 'linkat:error=' + name,
+                'symlinkat:error=' + name))
 
+    @gocept.filestore.tests.case.slow
     def test_link_that_fails(self):
         status, (sentence, _) = self.refused(
             'move', 'renameat2:error=EINVAL', 'linkat:error=EIO')
@@ -72,6 +97,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
             (1, [NO_MOVE, ELSEWHERE]),
             self.refused('move', 'renameat2:retval=0'))
 
+    @gocept.filestore.tests.case.slow
     def test_move_that_fails(self):
         status, (sentence, remedy) = self.refused(
             'move', 'renameat2:error=EIO')
@@ -86,6 +112,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
         self.assertEqual(1, status)
         self.assertIn('Permission denied', sentence)
 
+    @gocept.filestore.tests.case.slow
     def test_flock(self):
         for name, reason in (('ENOLCK', 'No locks available'),
                              ('EBADF', 'Bad file descriptor')):
@@ -112,6 +139,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
     def first(self, told):
         return told[0], told[1][0]
 
+    @gocept.filestore.tests.case.slow
     def test_fsync(self):
         status, found = self.refused('fsync', 'fsync:error=EIO')
         self.assertEqual(
@@ -131,6 +159,7 @@ class Refusing(gocept.filestore.tests.doctor.Case):
              'Invalid argument'), self.first(self.refused(
                  'fsync', 'fsync:error=EINVAL:when=2')))
 
+    @gocept.filestore.tests.case.slow
     def test_lease(self):
         self.assertEqual(
             (0, ["it can not be told whether a file in 'store/new' is still "
@@ -174,8 +203,8 @@ class Library(gocept.filestore.tests.doctor.Case):
     program = """
 import site, sys
 site.addsitedir(sys.argv.pop(1))
-import gocept.filestore.cli.__main__
-sys.exit(gocept.filestore.cli.__main__.main())
+import gocept.filestore.__main__
+sys.exit(gocept.filestore.__main__.main())
 """
 
     def test_is_missing(self):
@@ -230,10 +259,51 @@ class Fuse(gocept.filestore.tests.doctor.Case):
         path = self.mount('--multithreaded', '--enable-lock-forwarding')
         self.assertEqual([], self.look('flock', path))
         self.assertEqual(
-            [('note', LINKED, 'if it is to be faster, %s' % ELSEWHERE)],
+            [('note', LINKED, 'if it is to be faster, %s' % ELSEWHERE),
+             *[('note', *FOREIGN)
+               ] * gocept.filestore.doctor.move.is_protected()],
             self.look('move', path))
         self.assertEqual(['note'], [
             verdict for verdict, _, _ in self.look('lease', path)])
+
+
+@gocept.filestore.tests.case.needs_mount('sshfs')
+class Sftp(gocept.filestore.tests.doctor.Case):
+    """A directory that is mounted through SFTP, without a network."""
+
+    def test_is_no_place_for_a_store(self):
+        ssh, mount = self.directory / 'ssh', self.directory / 'mount'
+        ssh.write_text('#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n')
+        ssh.chmod(0o755)
+        mount.mkdir()
+        subprocess.run(
+            ['sshfs', '-o', 'ssh_command=%s' % ssh,
+             'host:%s' % self.path, mount], check=True, timeout=20)
+        self.addCleanup(subprocess.run, ['umount', '-l', mount], check=True)
+        self.assertEqual(
+            [('problem', 'an open file has another inode than in a listing '
+              '(so no file is claimed)'),
+             ('problem', 'flock(2) locks a name and not the file, which has '
+              'two in a move')],
+            [finding[:2] for finding in self.look('flock', str(mount))])
+
+
+@gocept.filestore.tests.case.needs_mount('fuse-overlayfs')
+class Overlay(gocept.filestore.tests.doctor.Case):
+    """FUSE that can rename, and leaves the locks to the kernel."""
+
+    def test_locks_reach_nobody_else(self):
+        for name in ('lower', 'work', 'mount'):
+            (self.directory / name).mkdir()
+        mount = self.directory / 'mount'
+        subprocess.run(
+            ['fuse-overlayfs', '-o', 'lowerdir=%s,upperdir=%s,workdir=%s' % (
+                self.directory / 'lower', self.path, self.directory / 'work'),
+             mount], check=True, timeout=20, stderr=subprocess.DEVNULL)
+        self.addCleanup(subprocess.run, ['umount', '-l', mount], check=True)
+        self.assertEqual(
+            ('note', 'locks reach no other mount, and no other host'),
+            self.only('flock', str(mount))[:2])
 
 
 class Notification(gocept.filestore.tests.doctor.Case):
@@ -247,6 +317,7 @@ class Notification(gocept.filestore.tests.doctor.Case):
         delay = gocept.filestore.disk.inotify.delay(*self.spaces())
         self.assertTrue(0 < delay < 1, delay)
 
+    @gocept.filestore.tests.case.slow
     def test_others_move_files_meanwhile(self):
         self.put('tmp', 'stop')
         child = self.child()

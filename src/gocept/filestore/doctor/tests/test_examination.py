@@ -7,6 +7,7 @@ import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import gocept.filestore.tests.doctor
+import json
 import os
 import pwd
 import subprocess
@@ -254,6 +255,10 @@ class Access(gocept.filestore.tests.doctor.Case):
     def test_store_that_can_not_be_entered(self):
         os.chown(self.path, self.nobody, 0)
         self.path.chmod(0o600)
+        with self.be_nobody():
+            self.assertEqual(
+                '%r has no space that can be looked at' % str(self.path),
+                self.examine()[0].sentence)
         self.assertRefuses('chmod u+rwx %s' % self.path, self.path)
 
     def test_store_below_what_can_not_be_entered(self):
@@ -399,6 +404,22 @@ class CommandLine(gocept.filestore.tests.doctor.Case):
             "followed: 'link'",
             '         remedy: rm store/new/link'], lines[-3:-1])
         self.assertRegex(lines[-1], '^[0-9]+ ok, [0-9]+ to note, 1 wrong$')
+
+    def test_json(self):
+        (self.path / 'new' / 'link').symlink_to('nowhere')
+        problem = {
+            'verdict': 'problem', 'subject': 'content',
+            'sentence': "1 symbolic link in 'store/new', never followed: "
+                        "'link'",
+            'remedy': 'rm store/new/link'}
+        status, [line] = self.doctor('store', '--json')
+        self.assertEqual(1, status)
+        found = json.loads(line)
+        self.assertIn(problem, found)
+        self.assertIn('ok', {finding['verdict'] for finding in found})
+        status, [line] = self.doctor('store', '--json', '-q')
+        self.assertIn(problem, json.loads(line))
+        self.assertNotIn('"ok"', line)
 
     def test_note_is_no_problem(self):
         (self.path / 'README').write_text('')

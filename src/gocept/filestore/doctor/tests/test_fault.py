@@ -51,9 +51,9 @@ class Faults(gocept.filestore.doctor.tests.test_content.Case):
 
     def content(self):
         path = str(self.path)
-        return gocept.filestore.doctor.content.content(
-            path, gocept.filestore.doctor.space.Spaces(path, time.time),
-            lambda seconds: None)
+        return [finding for finding in gocept.filestore.doctor.content.content(
+            gocept.filestore.doctor.space.Spaces(
+                path, time.time, lambda seconds: None)) if finding.remedy]
 
     def mend(self):
         """Follow the remedies; tell whether nothing is left.

@@ -1,4 +1,5 @@
 import gocept.filestore.batch.tests.test_settlement
+import gocept.filestore.tests.case
 import gocept.filestore.tests.doctor
 import os
 
@@ -6,6 +7,7 @@ import os
 class Intents(gocept.filestore.tests.doctor.Case,
               gocept.filestore.batch.tests.test_settlement.SettlementCase):
 
+    @gocept.filestore.tests.case.slow
     def test_in_doubt(self):
         name = self.in_doubt()
         verdict, sentence, remedy = self.only('intents')

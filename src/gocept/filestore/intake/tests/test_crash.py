@@ -1,14 +1,15 @@
 """An intake is killed at each of its steps, and another one goes on.
 
-A step is a line of our code, see test_kill.
+A step is a line of our code. Each time a process is forked that does the
+same, one line more than the last time.
 """
 
 import errno
 import gocept.filestore.intake.tests.test_intake
 import gocept.filestore.interfaces
 import gocept.filestore.testing
+import gocept.filestore.tests.case
 import gocept.filestore.tests.story
-import gocept.filestore.tests.test_kill
 import os
 import pathlib
 import shutil
@@ -17,9 +18,42 @@ import unittest
 
 
 OBSTACLE = gocept.filestore.testing.obstacle()
+STEPS = """
+import gocept.filestore.filestore as filestore
+import gocept.filestore.tests.test_race as race
+import os, signal, sys, warnings
+
+race.VARIANTS[%r]()
+warnings.simplefilter('ignore')
+
+def dies(source, step):
+    pid = os.fork()
+    if not pid:
+        names = {'store': filestore.FileStore(store.path, durable=False)}
+        code = compile(source, 'action', 'exec')
+        sys.settrace(killer(step))
+        exec(code, names)
+        os._exit(0)
+    return os.waitpid(pid, 0)[1] == signal.SIGKILL
+
+def killer(step):
+    def trace(frame, event, arg):
+        nonlocal step
+        if 'filestore' not in frame.f_code.co_filename:
+            return None
+        step -= event == 'line'
+        if not step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return trace
+    return trace
+"""
 
 
-class CrashCase(gocept.filestore.tests.test_kill.KillCase):
+@gocept.filestore.tests.case.slow
+class CrashCase(gocept.filestore.tests.case.Case):
+
+    layer = gocept.filestore.tests.case.Slow
+    variant = 'plain'
 
     marker = None
 
@@ -29,8 +63,28 @@ class CrashCase(gocept.filestore.tests.test_kill.KillCase):
         self.folder.mkdir()
 
     def each_step(self):
-        return super().each_step('store.intake(%r, 0, %r).take()' % (
-            str(self.folder), self.marker))
+        """Yield once for each step at which a process has been killed."""
+        source = 'store.intake(%r, 0, %r).take()' % (
+            str(self.folder), self.marker)
+        child = self.child()
+        child.run(STEPS % self.variant)
+        died, step = True, 0
+        while died:
+            step += 1
+            shutil.rmtree(self.path)
+            self.store = self.open_store()
+            self.store.prepare()
+            self.prepare()
+            died = child.run('answer = dies(%r, %s)' % (source, step))
+            yield step
+        self.assertGreater(step, 10)
+
+    def files(self, *spaces):
+        """Return the contents of all files, each one once."""
+        paths = [path for space in spaces
+                 for path in (self.path / space).glob('[!.]*')]
+        return sorted({os.stat(path).st_ino: path.read_text()
+                       for path in paths}.values())
 
     def prepare(self):
         for path in self.folder.iterdir():
@@ -85,6 +139,27 @@ class Plain(Once, CrashCase):
 
 
 class ByLink(Once, CrashCase):
+
+    variant = 'by_link'
+
+
+class Several(CrashCase):
+    """They are delivered together."""
+
+    def prepare(self):
+        super().prepare()
+        self.drop('b', 'second')
+
+    def test_once(self):
+        for _ in self.each_step():
+            self.assertEqual(['ours', 'second'], self.everywhere())
+            self.go_on()
+            self.assertEqual(['ours', 'second'], self.files('new'))
+            self.assertEqual([], self.files(self.folder / '.filestore'))
+            self.assertEqual([], self.outside())
+
+
+class SeveralByLink(Several):
 
     variant = 'by_link'
 

@@ -1,4 +1,3 @@
-import gocept.filestore.intake.delivery
 import gocept.filestore.intake.intake
 import gocept.filestore.intake.tests.test_intake
 import gocept.filestore.interfaces
@@ -30,15 +29,17 @@ class Sync(gocept.filestore.intake.tests.test_intake.IntakeCase):
 
     def test_is_not_tried_again(self):
         # What is no file can not be synced.
-        delivery = gocept.filestore.intake.delivery.Delivery(
-            self.open_store(durable=True)._layout, None)
+        self.store = self.open_store(durable=True)
+        intake = self.intake()
+        intake.take()
         reader, writer = os.pipe()
         os.close(writer)
         with open(reader) as pipe:
             with self.assertRaises(gocept.filestore.interfaces.NotSynced):
-                delivery._sync('a', pipe)
+                with intake._delivery.together():
+                    intake._delivery.deliver('a', pipe)
             with self.assertRaises(OSError) as raised:
-                delivery._sync('a', pipe)
+                intake._delivery.deliver('a', pipe)
         self.assertNotIsInstance(
             raised.exception, gocept.filestore.interfaces.NotSynced)
 
@@ -60,6 +61,28 @@ class AnotherDevice(gocept.filestore.intake.tests.test_intake.IntakeCase):
         self.assertMode(0o640, self.path / 'new' / 'a')
         self.assertEqual({'new': ['a']}, self.tree())
         self.assertEqual([], self.hidden() + self.outside())
+
+    def test_holes_times_and_attributes(self):
+        path = self.drop('a')
+        os.truncate(path, 1 << 30)
+        os.setxattr(path, 'user.colour', b'red')
+        os.utime(path, ns=(123, 456))
+        self.take()
+        path = self.path / 'new' / 'a'
+        status = os.stat(path)
+        self.assertLess(status.st_blocks * 512, 1 << 20)
+        self.assertEqual((1 << 30, 456), (status.st_size, status.st_mtime_ns))
+        self.assertEqual(b'red', os.getxattr(path, 'user.colour'))
+
+    @gocept.filestore.tests.case.needs_root('give a file to somebody')
+    def test_owner(self):
+        path = self.drop('a')
+        path.chmod(0o640)
+        os.chown(path, 4711, 4712)
+        self.take()
+        status = os.stat(self.path / 'new' / 'a')
+        self.assertEqual((4711, 4712), (status.st_uid, status.st_gid))
+        self.assertMode(0o640, self.path / 'new' / 'a')
 
     def test_mode_of_the_store(self):
         self.drop('a').chmod(0o600)
@@ -123,6 +146,8 @@ class Durable(gocept.filestore.intake.tests.test_intake.IntakeCase):
 class Twins(gocept.filestore.intake.tests.test_intake.IntakeCase):
     """A process has died between the two steps of a move by link."""
 
+    variant = 'by_link'
+
     def twins(self, space):
         path = self.put(space, 'a')
         intake = self.intake()
@@ -139,6 +164,27 @@ class Twins(gocept.filestore.intake.tests.test_intake.IntakeCase):
             self.assertEqual({space: ['a']}, self.tree())
             shutil.rmtree(self.path)
             self.store.prepare()
+
+    def test_put_back(self):
+        path = self.drop('a')
+        intake = self.intake(exclude=['a'])
+        intake.take()
+        os.link(path, self.folder / '.filestore' / 'a')
+        self.assertWaiting(intake)
+        self.assertEqual((['a'], []), (self.outside(), self.hidden()))
+        self.assertTaken(['a'], self.intake())
+
+
+class Linked(gocept.filestore.intake.tests.test_intake.IntakeCase):
+    """An equal file was linked to one that was parked and not delivered."""
+
+    def test_is_not_taken_for_delivered(self):
+        intake = self.intake()
+        intake.take()
+        os.link(self.put('cur', 'a'), self.folder / '.filestore' / 'a')
+        self.assertTaken([], intake)
+        self.assertIn('another name', str(intake.refused['a']))
+        self.assertEqual({'cur': ['a']}, self.tree())
 
 
 class ByLink(gocept.filestore.intake.tests.test_intake.IntakeCase):
@@ -175,6 +221,6 @@ class ByLink(gocept.filestore.intake.tests.test_intake.IntakeCase):
         self.assertEqual('NoSuchFile', self.other.run(
             'import gocept.filestore.interfaces\n'
             'try:\n'
-            '    intake._folder._rename("a")\n'
+            '    intake._folder._hide("a")\n'
             'except gocept.filestore.interfaces.NoSuchFile as error:\n'
             '    answer = type(error).__name__'))

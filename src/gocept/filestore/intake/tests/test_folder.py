@@ -1,7 +1,5 @@
-import gocept.filestore.intake.folder
 import gocept.filestore.intake.tests.test_intake
 import gocept.filestore.interfaces
-import gocept.filestore.tests.case
 import os
 import shutil
 
@@ -17,6 +15,13 @@ class Folder(gocept.filestore.intake.tests.test_intake.IntakeCase):
     def test_missing(self):
         self.assertRaisesOf(
             FileNotFoundError, self.directory / 'nowhere', 'No such file')
+
+    def test_check(self):
+        self.drop('a')
+        self.store.intake(self.folder, 0).check()
+        self.assertEqual(['.filestore', 'a'], sorted(os.listdir(self.folder)))
+        with self.assertRaisesRegex(FileNotFoundError, 'nowhere'):
+            self.store.intake(self.directory / 'nowhere', 0).check()
 
     def test_no_directory(self):
         self.assertRaisesOf(
@@ -89,17 +94,6 @@ class Folder(gocept.filestore.intake.tests.test_intake.IntakeCase):
         self.take()
         self.assertMode(0o2770, self.folder / '.filestore')
         self.assertMode(0o660, self.folder / '.filestore' / '.lock')
-
-
-@gocept.filestore.tests.case.needs_root('become somebody else')
-class Names(gocept.filestore.intake.tests.test_intake.IntakeCase):
-
-    def test_directory_that_may_not_be_read_any_more(self):
-        space = self.store._layout['tmp']
-        (self.path / 'tmp').chmod(0o300)
-        with self.be_nobody(), self.assertRaises(PermissionError) as raised:
-            gocept.filestore.intake.folder.names(space)
-        self.assertEqual(space.path, raised.exception.filename)
 
 
 class Lock(gocept.filestore.intake.tests.test_intake.IntakeCase):

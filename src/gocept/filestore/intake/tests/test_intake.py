@@ -1,16 +1,20 @@
 import gocept.filestore.disk.writing
 import gocept.filestore.intake.folder
 import gocept.filestore.intake.intake
+import gocept.filestore.intake.marker
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import gocept.filestore.tests.story
 import os
 import pathlib
+import select
 import shutil
+import signal
 import socket
 import tempfile
 import unittest
 import zope.interface.verify
+import zope.testing.wait
 
 
 MEMORY = pathlib.Path('/dev/shm')
@@ -30,8 +34,10 @@ class Clock:
     """A clock that goes on when it is told to."""
 
     time = 1000
+    step = 0
 
     def __call__(self):
+        self.time += self.step
         return self.time
 
 
@@ -64,7 +70,8 @@ class IntakeCase(gocept.filestore.tests.case.Case):
     def writer(self, name='a', mode='w'):
         """Start a process that writes a file and does not close it."""
         child = self.child()
-        child.run('file = open(%r, %r, buffering=1)\n'
+        child.run('import os\n'
+                  'file = open(%r, %r, buffering=1)\n'
                   'answer = file.write("begin\\n")' % (
                       str(self.folder / name), mode))
         return child
@@ -91,6 +98,153 @@ class IntakeCase(gocept.filestore.tests.case.Case):
         self.assertIn(reason, str(error))
         self.assertIn(repr(name), str(error))
         self.assertIsNone(error.__traceback__)
+
+
+class Rest(IntakeCase):
+    """What is not ready costs nothing until something happens."""
+
+    def setUp(self):
+        super().setUp()
+        # Looks of which nobody has told come after days.
+        module = gocept.filestore.intake.intake
+        self.addCleanup(setattr, module, 'LITTLE', module.LITTLE)
+        module.LITTLE = 1e-9
+
+    def watched(self, *args, **kw):
+        intake = self.intake(*args, **kw)
+        intake.watch()
+        self.assertTaken([], intake)
+        return intake
+
+    def is_told(self, intake):
+        return bool(select.select([intake.changes], [], [], 0)[0])
+
+    def assertRests(self, intake):
+        self.assertFalse(self.is_told(intake))
+        self.assertLess(LONG, intake.pause)
+
+    def assertTold(self, intake, *names):
+        self.assertTrue(self.is_told(intake))
+        self.assertTaken([*names], intake)
+
+    def test_is_it_that_somebody_tells(self):
+        intake = self.intake()
+        self.assertTaken([], intake)
+        self.assertIsNone(intake.changes)
+        self.assertLess(intake.pause, LONG)
+
+    def test_young(self):
+        clock, intake = self.timed(quiet=LONG)
+        intake.watch()
+        self.drop('a')
+        self.assertTaken([], intake)
+        clock.step = .001
+        for passed in (100, 3000):
+            clock.time = 1000 + passed
+            self.assertTaken([], intake)
+            self.assertAlmostEqual(LONG - passed, intake.pause, delta=1)
+        clock.time += intake.pause
+        self.assertTaken(['a'], intake)
+        self.assertRests(intake)
+
+    def test_gone_since_they_were_listed(self):
+        self.drop('a')
+        intake = self.watched(marker='.done')
+        entries = list(os.scandir(self.folder))
+        (self.folder / 'a').unlink()
+        self.assertEqual([], list(intake._looked_at(entries)))
+        self.assertEqual({}, intake.refused)
+        self.assertEqual(gocept.filestore.intake.marker.MISSING,
+                         intake._marker.objection('a'))
+
+    def test_without_a_marker(self):
+        self.drop('a')
+        (self.folder / 'directory').mkdir()
+        intake = self.watched(marker='.done')
+        self.assertRests(intake)
+        self.drop('a.done')
+        self.assertTold(intake, 'a')
+
+    def test_excluded(self):
+        path = self.drop('a.part')
+        intake = self.watched(exclude=['*.part'])
+        self.assertRests(intake)
+        path.rename(self.folder / 'a')
+        self.assertTold(intake, 'a')
+
+    def test_hidden(self):
+        path = self.drop('.a')
+        intake = self.watched()
+        self.assertRests(intake)
+        path.rename(self.folder / 'a')
+        self.assertTold(intake, 'a')
+
+    def test_second_name(self):
+        os.link(self.drop('a'), self.directory / 'elsewhere')
+        intake = self.watched()
+        self.assertTaken([], intake)  # its quiet period is over since then
+        self.assertRests(intake)
+        (self.directory / 'elsewhere').unlink()  # of which nobody tells
+        self.assertTaken(['a'], intake)
+
+    def test_written(self):
+        with open(self.folder / 'a', 'w'):
+            intake = self.watched()
+            # Its writer may just be about to close it.
+            self.assertEqual(0, intake.pause)
+            self.assertTaken([], intake)
+            self.assertRests(intake)
+        self.assertTold(intake, 'a')
+
+    def test_two_of_them(self):
+        intake = self.watched()
+        with intake._folder.lock():
+            self.drop('a')
+            self.assertTaken([], intake)
+            self.assertEqual(0, intake.pause)
+
+    def test_folder_that_is_exchanged(self):
+        intake = self.watched()
+        self.folder.rename(self.directory / 'aside')
+        self.folder.mkdir()
+        self.assertTaken([], intake)
+        self.assertRests(intake)
+        self.drop('a')
+        self.assertTold(intake, 'a')
+
+    def test_where_others_may_change_it_unseen(self):
+        intake = self.intake()
+        intake.watch()
+        intake._folder.lock().release()
+        intake._folder.inside.is_local = False
+        self.assertTaken([], intake)
+        self.assertIsNone(intake.changes)
+        self.assertLess(intake.pause, LONG)
+
+    def test_collector(self):
+        child = self.child()
+        child.send(COLLECTOR % str(self.folder))
+        for name in ('a', 'b'):
+            gocept.filestore.tests.story.wait(
+                (self.folder / '.filestore' / '.lock').exists)
+            self.drop('.' + name).rename(self.folder / name)
+            gocept.filestore.tests.story.wait(
+                (self.path / 'new' / name).exists)
+        child.process.send_signal(signal.SIGTERM)
+        self.assertEqual(2, child.answer())
+
+
+COLLECTOR = """
+import gocept.filestore.server.collector
+import gocept.filestore.intake.intake
+import signal
+gocept.filestore.intake.intake.LITTLE = 1e-9
+collector = gocept.filestore.server.collector.Collector(
+    store.intake(%r, .05), .05, watch=True, poll=.01)
+signal.signal(signal.SIGTERM, collector.stop)
+collector.run()
+answer = collector.taken
+"""
 
 
 class Take(IntakeCase):
@@ -126,10 +280,13 @@ class Take(IntakeCase):
 
     def test_hidden_ones_first(self):
         intake = self.intake()
-        writer = self.writer('z')
+        self.put('new', 'z', 'older')
+        self.drop('z')
         intake.take()
         self.drop('a')
-        writer.run('file.close()')
+        gocept.filestore.tests.story.tick(self.folder)
+        os.utime(self.folder / '.filestore' / 'z')
+        self.store.claim().finish()
         self.assertTaken(['z', 'a'], intake)
 
     def test_directories_and_hidden_files_are_no_files(self):
@@ -239,18 +396,70 @@ class Take(IntakeCase):
 
 class Writing(IntakeCase):
 
-    def test_open_file_is_hidden_until_it_is_closed(self):
+    def test_open_file_keeps_its_path_until_it_is_closed(self):
         writer = self.writer()
         intake = self.intake()
         self.assertWaiting(intake, a=gocept.filestore.intake.intake.WRITTEN)
         self.assertIs(True, intake.leases)
-        self.assertEqual([], self.outside())
-        self.assertEqual(['a'], self.hidden())
-        writer.run('file.write("end")')
+        self.assertEqual(['a'], self.outside())
+        writer.run('file.write("end")\n'
+                   'os.chmod(file.name, 0o640)\n'
+                   'os.rename(file.name, file.name + ".xml")')
+        self.assertWaiting(
+            intake, **{'a.xml': gocept.filestore.intake.intake.WRITTEN})
+        writer.run('file.close()')
+        self.assertTaken(['a.xml'], intake)
+        self.assertEqual('begin\nend', self.read('new', 'a.xml'))
+
+    def test_file_that_is_opened_while_it_is_taken(self):
+        self.drop('a')
+        intake, writer = self.intake(), self.child()
+        hide = intake._folder._hide
+
+        def slowly(filename):
+            writer.send('import os\n'
+                        'file = open(%r, "a")\n'
+                        'os.chmod(file.name, 0o640)\n'
+                        'answer = "done"' % str(self.folder / 'a'))
+            with open(self.folder / 'a') as file:
+                zope.testing.wait.wait(lambda: self.is_awaited(file))
+            hide(filename)
+
+        intake._folder._hide = slowly
         self.assertWaiting(intake, a=gocept.filestore.intake.intake.WRITTEN)
+        self.assertEqual((['a'], []), (self.outside(), self.hidden()))
+        self.assertEqual('done', writer.answer())
+        self.assertMode(0o640, self.folder / 'a')
+
+    def is_awaited(self, file):
+        """Tell whether a lease is about to be broken, on this one's inode."""
+        inode = ':%s ' % os.stat(file.fileno()).st_ino
+        with open('/proc/locks') as locks:
+            return any(
+                inode in line and 'BREAKING' in line for line in locks)
+
+    def hide(self, name='a'):
+        """Hide a file as an intake does."""
+        (self.folder / name).rename(self.folder / '.filestore' / name)
+
+    def test_hidden_one_gets_its_path_back(self):
+        intake = self.intake()
+        intake.take()
+        writer = self.writer()
+        self.hide()
+        self.assertWaiting(intake, a=gocept.filestore.intake.intake.WRITTEN)
+        self.assertEqual((['a'], []), (self.outside(), self.hidden()))
         writer.run('file.close()')
         self.assertTaken(['a'], intake)
-        self.assertEqual('begin\nend', self.read('new', 'a'))
+
+    def test_whether_its_name_is_taken_or_not(self):
+        intake = self.intake()
+        intake.take()
+        self.writer()
+        self.hide()
+        self.put('new', 'a', 'older')
+        self.assertWaiting(intake, a=gocept.filestore.intake.intake.WRITTEN)
+        self.assertEqual(['a'], self.outside())
 
     def test_does_not_wait_for_its_writer(self):
         self.writer()
@@ -276,15 +485,17 @@ class Writing(IntakeCase):
         self.assertTaken(['a'], intake)
 
     def test_another_intake_goes_on(self):
-        writer = self.writer()
+        self.put('new', 'a', 'older')
+        self.drop('a')
         self.intake().take()
-        writer.run('file.close()')
+        self.store.claim().finish()
         self.assertTaken(['a'], self.intake(quiet=LONG))
 
     def test_newer_one_of_its_name_waits_in_the_folder(self):
-        writer = self.writer()
         intake = self.intake()
         intake.take()
+        writer = self.writer()
+        self.hide()
         self.drop('a', 'newer')
         self.assertWaiting(intake, a=gocept.filestore.intake.intake.WRITTEN)
         self.assertEqual(['a'], self.outside())
@@ -324,19 +535,42 @@ class Unsure(IntakeCase):
         self.assertEqual({}, intake._parked._seen)
 
     @gocept.filestore.tests.case.needs_root('be two users')
-    def test_begins_anew_when_the_hidden_file_changes(self):
+    def test_is_put_back_when_it_changes(self):
         writer = self.writer()
         clock, intake = self.timed()
         with self.be_nobody():
             intake.take()
             clock.time += 5
             self.assertWaiting(intake, a=gocept.filestore.intake.intake.UNSURE)
+            self.assertEqual(['a'], self.hidden())
             clock.time += 4
             writer.run('file.write("more")\nfile.flush()')
+            self.assertWaiting(
+                intake, a=gocept.filestore.intake.intake.WRITTEN)
+            self.assertEqual(['a'], self.outside())
+            writer.run('os.rename(file.name, file.name + ".xml")')
+            for reason in (gocept.filestore.intake.intake.CHANGED,
+                           gocept.filestore.intake.intake.UNSURE):
+                self.assertWaiting(intake, **{'a.xml': reason})
+                clock.time += 5
+            self.assertTaken(['a.xml'], intake)
+
+    @gocept.filestore.tests.case.needs_root('be two users')
+    def test_is_hidden_again_after_that(self):
+        writer = self.writer()
+        clock, intake = self.timed()
+        with self.be_nobody():
+            intake.take()
+            clock.time += 5
+            for _ in range(3):
+                self.assertWaiting(
+                    intake, a=gocept.filestore.intake.intake.UNSURE)
+                writer.run('file.write("more")\nfile.flush()')
+                self.assertWaiting(
+                    intake, a=gocept.filestore.intake.intake.WRITTEN)
+                clock.time += 5
             self.assertWaiting(intake, a=gocept.filestore.intake.intake.UNSURE)
-            clock.time += 4
-            self.assertWaiting(intake, a=gocept.filestore.intake.intake.UNSURE)
-            clock.time += 1
+            clock.time += 5
             self.assertTaken(['a'], intake)
 
     @gocept.filestore.tests.case.needs_root('be two users')
@@ -498,7 +732,7 @@ class NameTaken(IntakeCase):
         path = self.folder / '.filestore' / 'a'
         path.write_text('newer')
         self.put('new', 'a', 'older')
-        with intake._noted('a'), open(path, 'rb') as file:
+        with intake._delivery.together(), open(path, 'rb') as file:
             intake._delivery.deliver('a', file)
         self.assertEqual(
             {'a': gocept.filestore.intake.intake.TAKEN}, intake.waiting)
@@ -563,11 +797,12 @@ class Refused(IntakeCase):
 
     def test_hidden_file_that_gets_another_name(self):
         other = self.directory / 'other'
-        writer = self.writer()
+        self.put('new', 'a', 'older')
+        self.drop('a')
         intake = self.intake()
         intake.take()
         os.link(self.folder / '.filestore' / 'a', other)
-        writer.run('file.close()')
+        self.store.claim().finish(keep=False)
         self.assertRefused(
             intake, 'a', gocept.filestore.interfaces.NotRegular, 'elsewhere')
         self.assertEqual({}, self.tree())
@@ -636,8 +871,8 @@ class Meanwhile(IntakeCase):
 
     def test_changed_since_it_was_listed(self):
         clock, intake = self.timed(quiet=5)
-        first, second = self.drop('a'), self.drop('b')
-        os.utime(first, (1, 1))
+        os.utime(self.drop('a'), (1, 1))
+        second = self.drop('b')
         self.assertEqual([], intake.take())
         clock.time += 5
         publish = intake._publish

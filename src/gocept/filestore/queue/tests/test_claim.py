@@ -1,12 +1,17 @@
+import asyncio
 import contextlib
 import errno
 import gc
+import gocept.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import json
 import os
 import resource
+import signal
 import subprocess
+import sys
+import unittest.mock
 import warnings
 
 
@@ -84,6 +89,67 @@ class Open(ClaimCase):
             with claim.open('rt', encoding='ascii', errors='replace') as file:
                 self.assertEqual('\ufffd\n', file.read())
 
+    def test_in_one_call(self):
+        for content in (b'', b'\xe4' * 99999, b'a\r\nb\rc\n'):
+            (self.path / 'new' / 'a').write_bytes(content)
+            with self.store.claim() as claim:
+                self.assertEqual(content, claim.read_bytes())
+                self.assertEqual(content, claim.read_bytes())
+
+    def test_text_in_one_call(self):
+        for content in (b'', b'a\r\nb\rc\n', b'\xef\xbb\xbfa', b'\xc3\xa4'):
+            (self.path / 'new' / 'a').write_bytes(content)
+            with self.store.claim() as claim:
+                for options in ({}, {'encoding': 'latin-1'}, {'newline': ''},
+                                {'encoding': 'utf-8-sig'},
+                                {'encoding': 'ascii', 'errors': 'ignore'}):
+                    with claim.open(**options) as file:
+                        self.assertEqual(
+                            file.read(), claim.read_text(**options))
+
+    def test_in_one_call_that_can_not(self):
+        (self.path / 'new' / 'a').write_bytes(b'\xff')
+        with self.store.claim() as claim:
+            for kind, options in ((UnicodeDecodeError, {}),
+                                  (LookupError, {'encoding': 'no-such'}),
+                                  (ValueError, {'newline': 'x'})):
+                with self.assertRaises(kind):
+                    claim.read_text(**options)
+
+    def test_in_one_call_of_one_that_grows(self):
+        with self.store.claim() as claim:
+            with open(claim.path, 'ab') as file:
+                file.write(b'x' * 99999)
+            self.assertEqual(b'ours' + b'x' * 99999, claim.read_bytes())
+            os.truncate(claim.path, 2)
+            self.assertEqual(b'ou', claim.read_bytes())
+
+    def test_in_one_call_beside_who_reads_it(self):
+        with self.store.claim() as claim:
+            file = claim.open('rb')
+            self.assertEqual(b'ours', claim.read_bytes())
+            self.assertEqual(b'ours', file.read())
+            file.close()
+            self.assertEqual('ours', claim.read_text())
+            self.assertEqual(
+                b'', subprocess.check_output(['cat'], stdin=claim))
+            self.assertEqual(b'ours', claim.read_bytes())
+
+    def test_in_one_call_from_a_disk_that_fails(self):
+        with self.store.claim() as claim:
+            with self.assertRaises(OSError) as raised, unittest.mock.patch(
+                    'os.pread', side_effect=OSError(errno.EIO, 'failed')):
+                claim.read_bytes()
+        self.assertEqual((errno.EIO, claim.path), (
+            raised.exception.errno, raised.exception.filename))
+
+    def test_in_one_call_after_the_end(self):
+        claim = self.store.claim()
+        claim.finish()
+        for read in (claim.read_bytes, claim.read_text):
+            with self.assertRaises(gocept.filestore.interfaces.Settled):
+                read()
+
     def test_modes_that_write(self):
         with self.store.claim() as claim:
             for mode in ('w', 'a', 'x', 'r+', 'rb+', 'wb', ''):
@@ -91,6 +157,7 @@ class Open(ClaimCase):
                     claim.open(mode)
             self.assertEqual('ours', self.text(claim))
 
+    @gocept.filestore.tests.case.slow
     def test_what_is_no_mode(self):
         with self.store.claim() as claim:
             for mode in ('rw', 'rbt', 'rq', 'rr'):
@@ -327,7 +394,7 @@ class Fail(ClaimCase):
         self.assertEqual([], self.store.list('work'))
 
     def test_number_that_a_crash_has_left_is_no_second_copy(self):
-        # by_link: one file with two names in `failed`.
+        self.move_by_link()  # it leaves one file with two names in `failed`
         self.store.claim().fail(NO_PAPER)
         os.link(self.path / 'failed' / 'a', self.path / 'failed' / 'a.~1~')
         self.put('new', 'a', 'newer')
@@ -387,14 +454,9 @@ class Fail(ClaimCase):
         for error in (NO_PAPER, 'no paper'):
             claim = self.store.claim()
             os.remove(claim.path)
-            if error is NO_PAPER:
-                with self.assertRaises(
-                        gocept.filestore.interfaces.NoSuchFile):
-                    claim.fail(error)
-                self.assertEqual({}, self.tree())
-            else:
+            with self.assertRaises(gocept.filestore.interfaces.NoSuchFile):
                 claim.fail(error)
-                self.assertEqual({'attempts': ['a']}, self.tree())
+            self.assertEqual({}, self.tree())
             self.put('new', 'a')
 
     def test_attempts_that_can_not_be_written(self):
@@ -405,6 +467,72 @@ class Fail(ClaimCase):
             with self.store.claim():
                 raise ZeroDivisionError
         self.assertEqual(['a'], self.tree()['work'])
+
+
+class Logged(ClaimCase):
+    """One can be alarmed by the level."""
+
+    def fail(self, error):
+        """Fail once, and return the one record of it."""
+        claim = self.store.claim()
+        with self.assertLogs('gocept.filestore', 'INFO') as logs:
+            try:
+                raise error
+            except Exception as raised:
+                claim.fail(raised)
+        record, = logs.records
+        return record
+
+    def test_attempts(self):
+        self.store = self.open_store(
+            retry_policy=gocept.filestore.RetryPolicy(3, first=0))
+        records = [self.fail(ValueError('no\npaper')) for _ in range(3)]
+        self.assertEqual(['WARNING', 'WARNING', 'ERROR'],
+                         [record.levelname for record in records])
+        self.assertEqual([True, False, True],
+                         [bool(record.exc_info) for record in records])
+        for record, then in zip(records, [
+                'tried again in 0 seconds', 'tried again in 0 seconds',
+                'given up'], strict=True):
+            self.assertRegex(
+                record.getMessage(), r'^%s: attempt %s failed after 0\.\d+ '
+                'seconds, %s: ValueError: no paper$' % (
+                    self.path / 'work' / 'a', record.attempt, then))
+            self.assertEqual((str(self.path), 'a'),
+                             (record.store, record.file))
+            self.assertLess(0, record.seconds)
+
+    def test_planned(self):
+        record = self.fail(gocept.filestore.interfaces.Retry(300))
+        self.assertEqual(('INFO', None), (record.levelname, record.exc_info))
+        self.assertIn('tried again in 300 seconds', record.getMessage())
+
+    def test_rejected(self):
+        record = self.fail(NO_PAPER)
+        self.assertEqual('ERROR', record.levelname)
+        self.assertIn('given up: Reject: no paper', record.getMessage())
+        self.assertIs(NO_PAPER, record.exc_info[1])
+
+    def test_given_up_after_deaths(self):
+        self.store = self.open_store(
+            retry_policy=gocept.filestore.RetryPolicy(1))
+        with self.assertLogs('gocept.filestore', 'INFO') as logs:
+            self.assertIsNone(self.abandon())
+        self.assertEqual(
+            [('WARNING', 'a', 1), ('ERROR', 'a', 1)],
+            [(record.levelname, record.file, record.attempt)
+             for record in logs.records])
+
+    def test_due(self):
+        claim = self.store.claim()
+        self.assertIsNone(claim.due)
+        before = self.store._layout.clock()
+        claim.fail(gocept.filestore.interfaces.Retry(300))
+        self.assertTrue(before + 300 <= claim.due <= before + 330)
+        self.put('new', 'b')
+        claim = self.store.claim()
+        claim.fail(NO_PAPER)
+        self.assertIsNone(claim.due)
 
 
 class Release(ClaimCase):
@@ -483,10 +611,25 @@ class Block(ClaimCase):
         self.assertIn('raise ZeroDivisionError', self.read('attempts', 'a'))
 
     def test_no_exception_of_the_file(self):
-        for kind in (KeyboardInterrupt, SystemExit, GeneratorExit):
+        with self.assertRaises(KeyboardInterrupt), self.store.claim():
+            raise KeyboardInterrupt
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_exit_of_a_signal_handler(self):
+        before = signal.signal(signal.SIGUSR1, lambda *args: sys.exit())
+        self.addCleanup(signal.signal, signal.SIGUSR1, before)
+        with self.assertRaises(SystemExit), self.store.claim():
+            signal.raise_signal(signal.SIGUSR1)
+        self.assertEqual({'new': ['a']}, self.tree())
+
+    def test_exit_of_the_work(self):
+        for kind in (SystemExit, GeneratorExit, asyncio.CancelledError,
+                     BaseException):
             with self.assertRaises(kind), self.store.claim():
                 raise kind
-            self.assertEqual({'new': ['a']}, self.tree())
+            self.assertEqual(['a'], self.tree()['work'])
+            self.assertIn('raise kind', self.read('attempts', 'a'))
+            self.store.retry('a')
 
     def test_settled_inside(self):
         for verb, space in (('finish', 'cur'), ('release', 'new')):

@@ -1,5 +1,6 @@
 import gocept.filestore.queue.guard
 import gocept.filestore.queue.queue
+import gocept.filestore.retry.policy
 import gocept.filestore.retry.tests.test_attempt
 import gocept.filestore.tests.case
 import os
@@ -87,17 +88,18 @@ class Opened(gocept.filestore.retry.tests.test_attempt.AttemptCase):
         self.put('new', 'a')
         queue = gocept.filestore.queue.queue.Queue(
             self.attempts, self.intents, TooLate(0, time.monotonic))
-        self.assertIsNone(queue.claim())
+        self.assertIsNone(queue.claim(
+            gocept.filestore.retry.policy.Pauses()))
         self.assertEqual({'new': ['a']}, self.tree())
 
 
 class TooLate(gocept.filestore.queue.guard.Guard):
     """Sees that a file is being written when it has been moved."""
 
-    def is_whole(self, space, filename, held):
+    def is_whole(self, space, filename, descriptor, status):
         return True
 
-    def is_written(self, space, held):
+    def is_written(self, space, descriptor):
         return True
 
 

@@ -1,4 +1,6 @@
 import gocept.filestore.disk.inotify
+import gocept.filestore.disk.listing
+import gocept.filestore.disk.process
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.queue.watch
@@ -8,6 +10,7 @@ import inotify_simple
 import itertools
 import math
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -43,6 +46,7 @@ class Watch(WatchCase):
             self.put('new', name)
         self.assertEqual(['a', 'b'], [self.take(), self.take()])
 
+    @gocept.filestore.tests.case.slow
     def test_notification_does_not_wait_for_the_next_look(self):
         watch = self.store.watch(poll=3600)
         self.put('new', 'a')
@@ -85,6 +89,21 @@ class Watch(WatchCase):
         self.assertEqual('b', self.take(watch))
         thread.join()
 
+    def test_child_takes_nothing_away_from_its_parent(self):
+        self.put('new', 'a')
+        watch = self.store.watch(poll=3600)
+        self.take(watch)
+        self.put('new', 'b')
+        process = os.fork()
+        if not process:
+            self.take(watch)
+            watch._wait(0)
+            os._exit(0)
+        self.assertEqual(0, gocept.filestore.disk.process.wait(process))
+        self.assertEqual(['a', 'b'], self.tree()['cur'])
+        self.assertTrue(select.select(
+            [watch._watcher.notifier], [], [], 0)[0])
+
     def test_store_that_is_not_there(self):
         os.rename(self.path, self.directory / 'aside')
         for _ in range(2):
@@ -109,6 +128,10 @@ class Watch(WatchCase):
         for poll in (0, -1, math.inf, math.nan):
             with self.assertRaises(ValueError):
                 self.store.watch(poll=poll)
+
+    def test_another_thread_has_told_what_is_passed_over(self):
+        with self.assertNoLogs('gocept.filestore'):
+            gocept.filestore.queue.watch.Pauses().tell(None)
 
     def check_pause(self, pause, poll, duration):
         times = itertools.count(step=duration)
@@ -150,6 +173,78 @@ class Watch(WatchCase):
         self.assertEqual(before, os.listdir('/proc/self/fd'))
 
 
+class Rest(WatchCase):
+    """Nothing lies anywhere, and has not for so long that ctimes tell it."""
+
+    def setUp(self):
+        super().setUp()
+        kind = gocept.filestore.disk.listing.CachedListing
+        self.addCleanup(setattr, kind, 'coarse', kind.coarse)
+        kind.coarse = -1
+        self.store = self.open_store(in_doubt='commit')
+        self.watch = self.store.watch(poll=.005)
+
+    def during_the_rest(self, action):
+        """Let something happen that nobody tells of."""
+        waits, wait = itertools.count(), self.watch._wait
+
+        def wait_once(seconds):
+            if next(waits) == 5:
+                action()
+            return wait(seconds)
+
+        self.watch._wait = wait_once
+
+    def test_file_of_a_dead_process(self):
+        for name in 'ab':  # at first there is no space for it
+            self.during_the_rest(lambda name=name: self.put('work', name))
+            self.assertEqual(name, self.take())
+            gocept.filestore.tests.story.tick(self.path)
+
+    def test_batch_of_a_dead_process(self):
+        self.during_the_rest(lambda: self.dies(
+            'batch = store.batch(two_phase=True)\n'
+            'with batch.publish("a"): pass\n'
+            'batch.vote()'))
+        self.assertEqual('a', self.take())
+
+    def test_store_that_goes_away(self):
+        self.during_the_rest(
+            lambda: os.rename(self.path, self.directory / 'aside'))
+        with self.assertRaises(gocept.filestore.interfaces.NotPrepared):
+            next(self.watch)
+
+    @gocept.filestore.tests.case.slow
+    def test_lists_nothing(self):
+        self.put('new', 'a')
+        looks = self.child().run(IDLE)
+        self.assertEqual(100, len(looks))
+        self.assertEqual({looks[-1]}, set(looks[5:]))
+
+
+IDLE = """
+import gocept.filestore.disk.listing
+import sys
+
+def hook(event, args):
+    listings[0] += event in ('os.listdir', 'os.scandir')
+
+def wait_once(seconds):
+    answer.append(listings[0])
+    if len(answer) == 100:
+        watch.stop()
+    return wait(seconds)
+
+gocept.filestore.disk.listing.CachedListing.coarse = -1
+listings, answer = [0], []
+watch = store.watch(poll=.001)
+next(watch).finish()
+wait, watch._wait = watch._wait, wait_once
+sys.addaudithook(hook)
+_ = list(watch)
+"""
+
+
 class Stop(WatchCase):
 
     def test_while_it_waits(self):
@@ -159,6 +254,7 @@ class Stop(WatchCase):
         self.assertEqual([], list(watch))
         thread.join()
 
+    @gocept.filestore.tests.case.slow
     def test_before_and_often(self):
         self.put('new', 'a')
         for _ in range(100_000):  # more than a pipe holds

@@ -16,7 +16,48 @@ NOON = 1_795_435_200  # 2026-11-23T12:00:00+00:00
 
 
 def status(inode, written=NOON - 60):
-    return types.SimpleNamespace(st_ino=inode, st_mtime=written)
+    return types.SimpleNamespace(
+        st_ino=inode, st_mtime=written, st_mtime_ns=int(written * 1e9))
+
+
+class Unspeakable(Exception):
+    def __str__(self):
+        raise ValueError('no words')
+
+
+class Untouchable(Exception):
+    @property
+    def __cause__(self):
+        raise ValueError('no reason')
+
+
+def endless(number):
+    return again(number + 1)
+
+
+def again(number):
+    return endless(number)
+
+
+def raised(function, *args):
+    try:
+        function(*args)
+    except Exception as error:
+        return error
+
+
+def circle():
+    first, second = ValueError('first'), ValueError('second')
+    first.__cause__, second.__cause__ = second, first
+    return first
+
+
+def chain(length):
+    last = None
+    for number in range(length):
+        error = ValueError(number)
+        error.__cause__, last = last, error
+    return last
 
 
 class AttemptCase(gocept.filestore.tests.case.Case):
@@ -90,7 +131,8 @@ class Facts(AttemptCase):
                 'time': '2026-11-23T12:00:00+00:00',
                 'host': os.uname().nodename,
                 'process': os.getpid(),
-                'inode': 7}
+                'inode': 7, 'changed': None,
+                'place': self.store._layout.place()}
 
     def test_failed(self):
         self.attempts.fail('a', 7, 1, 'no paper')
@@ -160,6 +202,35 @@ class Facts(AttemptCase):
         self.assertEqual('ValueError: no paper', event['error'])
         self.assertEqual('ValueError: no paper\n', event['traceback'])
 
+    def test_that_is_too_long(self):
+        self.attempts.fail('a', 1, 1, 'y' * 5001 + 'x' * 29 + 'y' * 5001)
+        event, = self.events()
+        self.assertEqual(
+            'y' * 5000 + '... 31 characters left out ...' + 'y' * 5000,
+            event['error'])
+
+    def test_that_is_odd(self):
+        group = ExceptionGroup('many', [ValueError()] * 10000)
+        for error, sentence, most in [
+                (ValueError('x' * 10 ** 6),
+                 '... 990012 characters left out ...', 21000),
+                (raised(endless, 0), 'maximum recursion depth', 21000),
+                (group, 'many (10000 sub-exceptions)', 3000),
+                (chain(3000), 'ValueError: 2999', 11000),
+                (circle(), 'ValueError: first', 1000),
+                (Unspeakable(), 'Unspeakable: <exception str() failed>', 1000),
+                (Untouchable(), 'Untouchable', 1000)]:
+            with self.subTest(sentence):
+                self.attempts.fail('a', 1, 1, error)
+                event = self.events()[-1]
+                self.assertTrue(sentence in event['error'])
+                self.assertLess(len(json.dumps(event)), most)
+
+    def test_that_was_written_down_by_an_older_release(self):
+        self.write('a', {'event': 'failed', 'error': 'x' * 10 ** 6})
+        self.assertEqual('... 990000 characters left out ...',
+                         self.history().error.strip('x'))
+
     def test_exception_that_can_not_say_what_it_is(self):
         class Broken(Exception):
 
@@ -180,8 +251,8 @@ class Due(AttemptCase):
 
     def test_follows_the_policy(self):
         for number in range(1, 10):
-            is_last = self.attempts.fail('a', 1, number, 'no paper')
-            self.assertEqual(number == 9, is_last)
+            due = self.attempts.fail('a', 1, number, 'no paper')
+            self.assertEqual(number == 9, due is None)
         self.assertEqual(
             [60, 120, 240, 480, 960, 1920, 3600, 3600, None],
             [event['due'] and self.seconds(event) for event in self.events()])
@@ -199,18 +270,18 @@ class Due(AttemptCase):
     def test_retry(self):
         retry = gocept.filestore.interfaces.Retry
         for error in (retry(0), retry(0.5), retry(300), retry()):
-            self.assertFalse(self.attempts.fail('a', 1, 1, error))
+            self.assertIsNotNone(self.attempts.fail('a', 1, 1, error))
         self.assertEqual(
             [0, 0.5, 300, 60], list(map(self.seconds, self.events())))
 
     def test_retry_after_the_last_attempt(self):
         error = gocept.filestore.interfaces.Retry(300)
-        self.assertTrue(self.attempts.fail('a', 1, 9, error))
+        self.assertIsNone(self.attempts.fail('a', 1, 9, error))
         self.assertEqual([None], self.due())
 
     def test_reject(self):
         error = gocept.filestore.interfaces.Reject('not an order')
-        self.assertTrue(self.attempts.fail('a', 1, 1, error))
+        self.assertIsNone(self.attempts.fail('a', 1, 1, error))
         self.assertEqual([None], self.due())
         self.assertEqual('Reject: not an order', self.events()[0]['error'])
 
@@ -240,6 +311,16 @@ class Begin(AttemptCase):
             self.resume()
         self.assertEqual(1, self.attempts.begin('a', status(1, NOON + 1)))
         self.assertEqual([], self.events())
+
+    def test_clock_that_was_late(self):
+        # What is written down seems to be older than the file, and is not.
+        path = self.put('new', 'a')
+        found = os.stat(path)
+        self.clock = 1
+        self.resume(found.st_ino)
+        self.assertEqual(2, self.attempts.begin('a', found))
+        os.utime(path, (0, found.st_mtime + 1))
+        self.assertEqual(1, self.attempts.begin('a', os.stat(path)))
 
     def test_first_one(self):
         self.assertEqual(1, self.begin())
@@ -340,7 +421,7 @@ class Resume(AttemptCase):
         self.attempts.fail('a', 1, 3, 'no ink')
         self.assertEqual(4, self.resume())
         self.assertEqual(5, self.resume())  # the fourth one has died
-        self.assertTrue(self.attempts.fail('a', 1, 5, 'no power'))
+        self.assertIsNone(self.attempts.fail('a', 1, 5, 'no power'))
         history = self.history()
         self.assertEqual((5, 'no power'), (history.attempts, history.error))
         self.assertTrue(history.is_given_up)

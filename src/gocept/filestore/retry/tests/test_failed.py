@@ -56,6 +56,27 @@ class Retry(FailedCase):
         self.assertNotIn('failed', self.tree())
         self.assertEqual([('a', 1)], self.work_on())
 
+    def test_dry_run(self):
+        self.give_up('a')
+        self.wait_for('b')
+        before = self.tree(), self.kinds('a'), self.kinds('b')
+        for name in 'ab':
+            self.assertEqual(name, self.store.retry(name, dry_run=True))
+        self.assertEqual(
+            before, (self.tree(), self.kinds('a'), self.kinds('b')))
+
+    def test_dry_run_tells_what_keeps_it(self):
+        self.give_up('a')
+        self.wait_for('b')
+        for name, kind in (
+                ('a', gocept.filestore.interfaces.NameTaken),
+                ('b', gocept.filestore.interfaces.NameTaken),
+                ('c', gocept.filestore.interfaces.NoSuchFile)):
+            self.put('new', name)
+            with self.assertRaises(kind) as raised:
+                self.store.retry(name, dry_run=True)
+            self.assertEqual(name, raised.exception.filename)
+
     def test_path(self):
         self.give_up('a')
         self.give_up('b')
@@ -106,6 +127,17 @@ class Retry(FailedCase):
     def test_moved_to_failed_by_hand(self):
         self.put('failed', 'a')
         self.store.retry('a')
+        self.assertEqual([('a', 1)], self.work_on())
+
+    def test_moved_to_failed_by_hand_when_its_processes_had_died(self):
+        self.put('new', 'a')
+        for _ in range(2):
+            self.kill_worker()
+        (self.path / 'failed').mkdir()
+        os.rename(self.path / 'work' / 'a', self.path / 'failed' / 'a')
+        self.assertEqual(['died'], self.kinds())
+        self.store.retry('a')
+        self.assertEqual(['died', 'retried'], self.kinds())
         self.assertEqual([('a', 1)], self.work_on())
 
     def test_put_back_by_hand(self):
@@ -407,6 +439,12 @@ class Failures(FailedCase):
         self.assertEqual((5, gocept.filestore.retry.attempt.DIED),
                          (failure['attempts'], failure['error']))
 
+    def test_that_are_wanted(self):
+        for name in ('a', 'b', 'c'):
+            self.give_up(name)
+        [failure] = self.store.failures('b'.__eq__)
+        self.assertEqual('b', failure['filename'])
+
     def test_moved_by_hand(self):
         self.put('failed', 'a')
         failure, = self.store.failures()
@@ -475,6 +513,7 @@ class Race(FailedCase):
                          sorted(worked_on))
         self.assertEqual({'cur': sorted(self.names)}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_exactly_one_puts_it_back(self):
         for name in self.names:
             self.put('new', name)
@@ -552,6 +591,8 @@ while answer < 200 and time.monotonic() < deadline:
 class HalfDone(FailedCase):
     """A crash has left a file two names; the file system has no renameat2."""
 
+    variant = 'by_link'
+
     def twins(self, first, second):
         (self.path / second).mkdir(exist_ok=True)
         os.link(self.path / first / 'a', self.path / second / 'a')
@@ -598,6 +639,7 @@ class HalfDone(FailedCase):
 class Kept(FailedCase):
     """The lock of a file in `failed` is somebody else's for a moment."""
 
+    @gocept.filestore.tests.case.slow
     def test_waits(self):
         self.give_up()
         child = self.child()

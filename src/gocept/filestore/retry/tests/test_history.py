@@ -22,6 +22,29 @@ def history(*events):
     return gocept.filestore.retry.attempt.History(events)
 
 
+class Told(gocept.filestore.tests.case.Case):
+
+    def told(self, *events):
+        return [(event['attempt'], event['event'])
+                for event in history(*events).told()]
+
+    def test_none(self):
+        self.assertEqual([], self.told())
+
+    def test_all_with_their_attempts(self):
+        self.assertEqual(
+            [(1, 'released'), (1, 'resumed'), (1, 'failed'), (2, 'resumed'),
+             (2, 'died'), (3, 'failed'), (4, 'retried'), (1, 'failed')],
+            self.told(RELEASED, RESUMED, FAILED, RESUMED, DIED, GIVEN_UP,
+                      RETRIED, FAILED))
+
+    def test_all_that_is_known(self):
+        [event] = history({**FAILED, 'inode': 17, 'host': 'db1'}).told()
+        self.assertEqual({
+            **FAILED, 'attempt': 1, 'host': 'db1', 'process': None,
+            'time': None, 'traceback': None}, event)
+
+
 class Attempts(gocept.filestore.tests.case.Case):
 
     def test_none(self):
@@ -100,6 +123,15 @@ class Due(unittest.TestCase):
         found = history({'event': 'failed', 'due': due})
         self.assertTrue(found.is_waiting)
         return found.due
+
+    def test_clock_that_was_ahead(self):
+        # Ten seconds are what the clock of another host may be.
+        noon = 1_795_435_200
+        for now, due in ((noon - 11, 0), (noon - 10, noon + 60)):
+            found = gocept.filestore.retry.attempt.History([{
+                'event': 'failed', 'time': '2026-11-23T12:00:00+00:00',
+                'due': '2026-11-23T12:01:00+00:00'}], now)
+            self.assertEqual(due, found.due)
 
     def test_when_nothing_waits(self):
         for events in ((), (GIVEN_UP,), (FAILED, RESUMED), (FAILED, RETRIED)):

@@ -206,6 +206,7 @@ class InTheWay(JournalCase):
 class Waiting(JournalCase):
     """Another process is changing the same file."""
 
+    @gocept.filestore.tests.case.slow
     def test_goes_on_when_it_is_done(self):
         self.append('failed')
         child = self.child()
@@ -214,6 +215,7 @@ class Waiting(JournalCase):
         self.append('died')
         self.assertEqual(['failed', 'died'], self.found())
 
+    @gocept.filestore.tests.case.slow
     def test_goes_on_when_it_dies(self):
         self.append('failed')
         child = self.child()
@@ -245,6 +247,7 @@ class Race(JournalCase):
         child.send(source)
         return child
 
+    @gocept.filestore.tests.case.slow
     def test_no_event_is_lost(self):
         reader = self.start(READ % str(self.file))
         writers = [self.start(

@@ -23,7 +23,7 @@ class Known(gocept.filestore.disk.tests.test_listing.ListingCase):
 
     def has(self, name='a'):
         arrival = os.stat(self.path / 'new' / name).st_ctime_ns
-        return self.known.has(name, arrival)
+        return self.known.has(name, arrival, self.layout['new'])
 
     def written(self, name):
         """Write something down, and let this be long ago."""
@@ -56,6 +56,14 @@ class Known(gocept.filestore.disk.tests.test_listing.ListingCase):
         self.layout['attempts'].has_file = None
         self.assertEqual([True, False], [self.has(name) for name in 'bc'])
 
+    def test_too_many_to_list(self):
+        self.written('b')
+        self.known.large = 1
+        self.assertEqual(
+            [False, True, False], [self.has(name) for name in 'abc'])
+        (self.path / 'attempts' / 'b').unlink()
+        self.assertFalse(self.has('b'))  # it was asked for again
+
     def test_one_that_failed_after_the_look_and_was_put_back(self):
         self.ahead = 0
         self.move_away_and_back('b')
@@ -75,6 +83,7 @@ class Known(gocept.filestore.disk.tests.test_listing.ListingCase):
         self.move_away_and_back('a')
         self.assertTrue(self.has())
 
+    @gocept.filestore.tests.case.slow
     def test_files_that_come_at_the_moment_of_the_look(self):
         self.ahead = 0
         for _ in range(100):

@@ -29,6 +29,7 @@ class Delays(unittest.TestCase):
             self.delays(5, 6, 7, 8, 98, attempts=99))
         self.assertEqual(
             [7, 10, 10], self.delays(1, 2, 3, first=7, longest=10))
+        self.assertEqual([7200, 7200], self.delays(1, 2, first=7200))
 
     def test_one_attempt(self):
         self.assertEqual([None], self.delays(1, attempts=1))
@@ -236,7 +237,7 @@ class InABlock(gocept.filestore.retry.tests.test_attempt.AttemptCase):
         self.put('new', 'a')
         self.store = self.open_store(retry_policy=self.policy)
 
-    def fail(self, error, cause=None):
+    def failed(self, error, cause=None):
         with self.assertRaises(type(error)), self.store.claim():
             raise error from cause
         return self.events()[-1]
@@ -246,26 +247,76 @@ class InABlock(gocept.filestore.retry.tests.test_attempt.AttemptCase):
         return round(timestamp(event['due']) - timestamp(event['time']), 1)
 
     def test_any_exception(self):
-        self.assertEqual(60, self.delay(self.fail(ValueError('no paper'))))
+        self.assertEqual(60, self.delay(self.failed(ValueError('no paper'))))
         self.assertEqual({'work': ['a'], 'attempts': ['a']}, self.tree())
 
     def test_retry(self):
-        event = self.fail(Retry(after=300), ConnectionError('no route'))
+        event = self.failed(Retry(after=300), ConnectionError('no route'))
         self.assertEqual(300, self.delay(event))
         self.assertIn('ConnectionError: no route', event['traceback'])
 
     def test_retry_at_once(self):
         for _ in range(4):
-            self.assertEqual(0, self.delay(self.fail(Retry(after=0))))
-        self.assertIsNone(self.fail(Retry(after=0))['due'])
+            self.assertEqual(0, self.delay(self.failed(Retry(after=0))))
+        self.assertIsNone(self.failed(Retry(after=0))['due'])
         self.assertEqual(['a'], self.tree()['failed'])
 
     def test_reject(self):
-        event = self.fail(Reject('not an order'), ValueError('no root'))
+        event = self.failed(Reject('not an order'), ValueError('no root'))
         self.assertIsNone(event['due'])
         self.assertIn('ValueError: no root', event['traceback'])
         self.assertEqual({'failed': ['a'], 'attempts': ['a']}, self.tree())
 
     def test_reject_as_a_cause_is_none(self):
-        event = self.fail(ValueError('no paper'), Reject('not an order'))
+        event = self.failed(ValueError('no paper'), Reject('not an order'))
         self.assertEqual(60, self.delay(event))
+
+
+class Pauses(unittest.TestCase):
+
+    def setUp(self):
+        self.time = 0
+        self.pauses = gocept.filestore.retry.policy.Pauses()
+        self.pauses.now = lambda: self.time
+
+    def test_grow(self):
+        ends = []
+        for _ in range(9):
+            self.pauses.begin('a')
+            begin = self.time
+            while self.pauses.is_on('a'):
+                self.time += 1
+            ends.append(self.time - begin)
+        self.assertEqual([1, 2, 4, 8, 16, 32, 60, 60, 60], ends)
+        self.assertFalse(self.pauses.is_on('b'))
+
+    def test_begin_anew_after_an_hour(self):
+        self.assertEqual(
+            [1, 2], [self.pauses.begin('a') for _ in range(2)])
+        self.time = 3603
+        self.assertEqual(1, self.pauses.begin('a'))
+
+    def test_what_is_forgotten_takes_no_room(self):
+        for name in range(1000):
+            self.pauses.begin(name)
+        self.time = 3602
+        for name in range(1000, 2500):
+            self.pauses.begin(name)
+        self.assertEqual(1500, len(self.pauses))
+
+    def test_what_is_not_forgotten_yet_stays(self):
+        for self.time, names in ((0, range(999)), (2, ['a']), (3602, ['b'])):
+            for name in names:
+                self.pauses.begin(name)
+        self.assertEqual({'a', 'b'}, self.pauses.keys())
+        self.assertEqual(2, self.pauses.begin('a'))
+
+    def test_each_error_is_told_once(self):
+        errors = [OSError('a'), OSError('a'), OSError('b')]
+        for error in errors:
+            self.pauses.append(error)
+        self.assertEqual([errors[0], errors[2]], self.pauses.errors)
+        self.pauses.tell(object())
+        with self.assertRaisesRegex(OSError, 'a'):
+            self.pauses.tell(None)
+        self.assertFalse(self.pauses.errors)

@@ -1,7 +1,10 @@
+import gocept.filestore.disk.lock
+import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import gocept.filestore.server.declaration
 import gocept.filestore.tests.case
 import os
+import signal
 import zope.component
 import zope.interface
 import zope.interface.verify
@@ -39,11 +42,17 @@ class Declaration(Case):
 
     def test_contract(self):
         zope.interface.verify.verifyObject(
-            gocept.filestore.interfaces.IDeclaration, self.declaration())
+            gocept.filestore.interfaces.IConsumerDeclaration,
+            self.declaration())
 
     def test_consumer(self):
         self.put('new', 'a')
         self.declaration().consumer().drain()
+        self.assertEqual({}, self.tree())
+
+    def test_worker_is_the_consumer(self):
+        self.put('new', 'a')
+        self.declaration().worker().drain()
         self.assertEqual({}, self.tree())
 
     def test_titles(self):
@@ -70,8 +79,28 @@ class Declaration(Case):
                 ({'rate': 0}, 'a rate is a number of files per second above '
                  '0, not 0'),
                 ({'timeout': -1}, 'a time limit is a number of seconds above '
-                 '0, not -1')]:
+                 '0, not -1'),
+                ({'delay': 5.0, 'max_delay': 1.0}, 'the first delay is at '
+                 'least 0 and not longer than the longest, not 5.0 and 1.0')]:
             self.assertInvalid(message, self.declaration(**options).check)
+
+    def test_attempts_and_delays(self):
+        self.put('new', 'a')
+
+        def fail(claim):
+            raise ValueError('no paper')
+
+        declaration = self.declaration(
+            handler=fail, attempts=2, delay=0, max_delay=0)
+        with self.assertLogs('gocept.filestore', 'WARNING'):
+            declaration.consumer().drain()
+        self.assertEqual(['a'], self.tree()['failed'])
+        self.assertEqual(2, self.store.failures()[0]['attempts'])
+
+    def test_quiet(self):
+        self.put('new', 'a')
+        self.declaration(quiet=3600).consumer().drain()
+        self.assertEqual({'new': ['a']}, self.tree())
 
     def test_without_transaction(self):
         answer = self.child().run(
@@ -100,6 +129,18 @@ class Declaration(Case):
             handler=fail_once, transactional=True).consumer().drain()
         self.assertEqual({'cur': ['a']}, self.tree())
 
+    def test_works_until_it_is_stopped(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.addCleanup(signal.signal, number, signal.getsignal(number))
+        declaration = self.declaration(
+            handler=lambda claim: signal.raise_signal(signal.SIGTERM))
+        zope.component.provideUtility(
+            declaration, gocept.filestore.interfaces.IDeclaration, 's')
+        self.put('new', 'a')
+        self.put('new', 'b')
+        gocept.filestore.server.declaration.work('s')
+        self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
+
     def test_is_found(self):
         for name in ('', 'b', 'a'):
             declaration = self.declaration(name=name)
@@ -115,6 +156,104 @@ class Declaration(Case):
                 gocept.filestore.interfaces.InvalidDeclaration,
                 "^no consumer 'x' of the file store 's' is declared$"):
             gocept.filestore.server.declaration.declared('s', 'x')
+
+
+class Intake(Case):
+
+    def setUp(self):
+        super().setUp()
+        self.folder = self.directory / 'in'
+        self.folder.mkdir()
+
+    def intake(self, directory=None, store='s', **options):
+        return gocept.filestore.server.declaration.Intake(
+            store, str(directory or self.folder), place='here', **options)
+
+    def test_contract(self):
+        zope.interface.verify.verifyObject(
+            gocept.filestore.interfaces.IDeclaration, self.intake())
+
+    def test_is_one_process_with_a_title(self):
+        intake = self.intake('/srv/in')
+        self.assertEqual(('s from /srv/in', '', '/srv/in', 1), (
+            intake.title, intake.name, intake.directory, intake.workers))
+
+    def test_worker(self):
+        for name in ('a.xml', 'b.txt', 'c.xml', 'c.xml.done'):
+            (self.folder / name).touch()
+        worker = self.intake(
+            marker='.done', include=['*.xml'], exclude=['b*']).worker()
+        zope.interface.verify.verifyObject(
+            gocept.filestore.interfaces.ICollector, worker)
+        worker.stop()
+        worker.run()
+        self.assertEqual({'new': ['c.xml']}, self.tree())
+
+    def test_check_takes_nothing(self):
+        (self.folder / 'a').touch()
+        self.intake(quiet=0).check()
+        self.assertEqual({}, self.tree())
+        self.assertEqual(['.filestore', 'a'], sorted(os.listdir(self.folder)))
+
+    def test_check_while_another_one_works(self):
+        self.intake().check()
+        held = gocept.filestore.disk.lock.hold(
+            gocept.filestore.disk.space.Space(
+                '', '', self.folder / '.filestore', False), '.lock')
+        with held:
+            self.intake().check()
+
+    def test_no_store(self):
+        self.assertInvalid("no file store 'x' is registered",
+                           self.intake(store='x').check)
+
+    def test_no_folder(self):
+        path = self.directory / 'nowhere'
+        self.assertInvalid('%r: No such file or directory' % str(path),
+                           self.intake(path).check)
+
+    def test_folder_in_the_store(self):
+        path = str(self.path / 'new')
+        self.assertInvalid(
+            '%r in the file store %r: it is a part of the store; files are '
+            'taken from outside' % (path, str(self.path)),
+            self.intake(path).check)
+
+    def test_bad_options(self):
+        for options, message in [
+                ({'marker': ''}, "'' can not be the suffix of a marker"),
+                ({'poll': 0}, 'the time between two looks is a number of '
+                 'seconds above 0, not 0')]:
+            self.assertInvalid(message, self.intake(**options).check)
+
+    @gocept.filestore.tests.case.needs_root('be somebody else')
+    def test_forbidden(self):
+        for space in ('tmp', 'new', 'cur', ''):
+            self.path.joinpath(space).chmod(0o777)
+        self.folder.chmod(0o777)
+        with self.be_nobody():
+            self.intake().check()
+            self.folder.joinpath('.filestore').chmod(0o777)
+        self.folder.chmod(0o555)
+        with self.be_nobody():
+            self.assertInvalid('%r: it may not be read and written' % str(
+                self.folder), self.intake().check)
+
+    def test_is_found_by_its_folder(self):
+        # A consumer of that name, which would come first, is another one.
+        folder = str(self.folder)
+        intake, consumer = self.intake(), self.declaration(name=folder)
+        for declaration in (intake, consumer):
+            zope.component.provideUtility(
+                declaration, gocept.filestore.interfaces.IDeclaration,
+                declaration.title)
+        declared = gocept.filestore.server.declaration.declared
+        self.assertIs(intake, declared('s', directory=folder))
+        self.assertIs(consumer, declared('s', folder))
+        with self.assertRaisesRegex(
+                gocept.filestore.interfaces.InvalidDeclaration,
+                "^no intake '/x' of the file store 's' is declared$"):
+            declared('s', directory='/x')
 
 
 class Directories(Case):

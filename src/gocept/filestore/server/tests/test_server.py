@@ -5,6 +5,7 @@ import gocept.filestore.server.server
 import gocept.filestore.server.worker
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
+import multiprocessing
 import os
 import random
 import re
@@ -28,6 +29,7 @@ STORE = '<filestore:store name="s" path="{}" durable="no" />'
 CONSUMER = '<filestore:consumer store="s" handler="shop.handle" {} />'
 # It tells that it works, then waits at the gate.
 WAIT = """
+import multiprocessing
 import os
 def handle(claim):
     with open('started', 'a') as f:
@@ -36,6 +38,7 @@ def handle(claim):
         f.read(1)
 """
 LOG = """
+import multiprocessing
 import os
 def handle(claim):
     with open('log', 'a') as f:
@@ -108,8 +111,8 @@ class Case(gocept.filestore.tests.command.Case):
     def wait_for_files(self, **spaces):
         self.wait(lambda: spaces.items() <= self.tree().items())
 
-    def assertEnds(self, server):
-        self.assertEqual(0, server.wait(60))
+    def assertEnds(self, server, number=signal.SIGTERM):
+        self.assertEqual(-number, server.wait(60))
         for process in self.started():
             self.assertFalse(is_alive(process))
 
@@ -123,6 +126,7 @@ def is_alive(process):
 
 class Serve(Case):
 
+    @gocept.filestore.tests.case.slow
     def test_several_consumers_and_workers(self):
         self.write('shop.py', WAIT)
         self.declare('name="a" include="a*" workers="2"',
@@ -151,17 +155,19 @@ class Serve(Case):
         self.wait_for_sleep(server.pid)
         self.assertEqual({'work': ['a'], 'new': ['b']}, self.tree())
         self.release(2)
-        self.assertEnds(server)
+        self.assertEnds(server, number)
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
 
+    @gocept.filestore.tests.case.slow
     def test_log_that_can_not_be_written(self):
         self.publish('a')
         with open('/dev/full', 'w') as log:
             server = self.start('serve', 'site.zcml', stderr=log)
         self.wait_for_files(cur=['a'])
         server.terminate()
-        self.assertEqual(1, server.wait(60))
+        self.assertEqual(-signal.SIGTERM, server.wait(60))
 
+    @gocept.filestore.tests.case.slow
     def test_terminated(self):
         self.check_stopped(signal.SIGTERM)
 
@@ -178,14 +184,28 @@ class Serve(Case):
         terminal.interrupt()
         self.wait_for_sleep(terminal.process.pid)
         self.release(2)
-        self.assertEqual(0, terminal.finish()[0])
+        self.assertEqual(-signal.SIGINT, terminal.finish()[0])
         self.assertEqual({'cur': ['a'], 'new': ['b']}, self.tree())
+
+    @gocept.filestore.tests.case.slow
+    def test_there_is_no_terminal_to_ask_on(self):
+        self.write('shop.py', 'import os\n'
+                   'def handle(claim):\n'
+                   '    assert not os.isatty(0)\n'
+                   '    open("/dev/tty")\n')
+        self.publish('a')
+        terminal = self.in_terminal('serve', 'site.zcml')
+        self.wait_for_files(attempts=['a'])
+        terminal.interrupt()
+        self.assertEqual(-signal.SIGINT, terminal.finish()[0])
+        self.assertIn("No such device or address: '/dev/tty'",
+                      self.read('attempts', 'a'))
 
     def test_stopped_while_it_loads(self):
         self.write('shop.py', 'import time\ntime.sleep(.5)\n' + LOG)
         server = self.serve()
         server.terminate()
-        self.assertIn(server.wait(60), (0, -signal.SIGTERM))
+        self.assertEnds(server)
 
     @gocept.filestore.tests.case.slow
     def test_killed(self):
@@ -218,7 +238,7 @@ class Serve(Case):
         self.wait_for_log('has started')
         for number in [signal.SIGHUP, signal.SIGTERM, signal.SIGINT] * 20:
             server.send_signal(number)
-        self.assertEnds(server)
+        self.assertIn(server.wait(60), (-signal.SIGTERM, -signal.SIGINT))
 
     @gocept.filestore.tests.case.slow
     def test_in_a_storm(self):
@@ -243,6 +263,7 @@ class Serve(Case):
 
 class Reload(Case):
 
+    @gocept.filestore.tests.case.slow
     def test_running_handlers_finish_before(self):
         self.write('shop.py', WAIT)
         self.publish('a', 'b')
@@ -255,6 +276,33 @@ class Reload(Case):
         self.release()
         self.wait_for_files(cur=['a', 'b'])
         self.assertEqual(['b'], self.lines('log'))
+        server.terminate()
+        self.assertEnds(server)
+
+    @gocept.filestore.tests.case.slow
+    def test_each_worker_is_exchanged_by_itself(self):
+        self.write('shop.py', WAIT)
+        self.declare('name="a" include="a"', 'name="b" include="b*"',
+                     'name="c" include="c"')
+        self.publish('a', 'c')
+        server = self.serve()
+        self.wait_for_handlers(2)
+        self.write('shop.py', LOG)
+        self.declare('name="a" include="a"', 'name="b" include="b*"')
+        for number in (1, 2):
+            server.send_signal(signal.SIGHUP)
+            self.wait(lambda number=number: self.count(
+                r's/b: process \d+ has started') == 1 + number)
+            self.publish('b%d' % number)
+            self.wait_for_files(
+                work=['a', 'c'], cur=['b1', 'b2'][:number])
+        self.release(2)
+        self.wait_for_files(cur=['a', 'b1', 'b2', 'c'])
+        self.publish('a', 'c')
+        self.wait_for_files(new=['c'], cur=['a', 'b1', 'b2', 'c'])
+        self.wait(lambda: self.lines('log')[2:])
+        self.assertEqual(['b1', 'b2', 'a'], self.lines('log'))
+        self.assertEqual(1, self.count(r's/c: process \d+ has ended'))
         server.terminate()
         self.assertEnds(server)
 
@@ -293,6 +341,48 @@ class Reload(Case):
 class Death(Case):
 
     @gocept.filestore.tests.case.slow
+    def test_parent_that_ignores_the_end_of_children(self):
+        self.write('shop.py', 'import subprocess\n'
+                   'def handle(claim):\n'
+                   '    status = subprocess.call(["false"])\n'
+                   '    open("log", "w").write("%s\\n" % status)\n')
+        self.publish('a')
+        server = self.serve_ignoring()
+        self.wait_for_files(cur=['a'])
+        self.assertEqual(['1'], self.lines('log'))
+        os.kill(self.workers()[0], signal.SIGKILL)
+        self.wait_for_log('was killed by SIGKILL; the next one starts in 1')
+        server.terminate()
+        self.assertEnds(server)
+
+    def serve_ignoring(self):
+        with open(self.directory / 'output', 'w') as output:
+            return self.start(
+                *gocept.filestore.tests.command.FILESTORE, 'serve',
+                'site.zcml', stderr=output,
+                command=('sh', '-c', 'trap "" CHLD; exec "$@"', '-'))
+
+    @gocept.filestore.tests.case.slow
+    def test_a_worker_whose_child_lives_on(self):
+        self.write('shop.py', """
+import os, subprocess
+def handle(claim):
+    if not os.fork():
+        open('gate').read(1)
+        os._exit(0)
+    status = subprocess.call(['false'])
+    with open('started', 'a') as f:
+        f.write('%s\\n' % os.getpid())
+    os._exit(status)
+""")
+        self.publish('a')
+        server = self.serve()
+        self.wait_for_log('exited with status 1; the next one starts in 1')
+        self.release(9)
+        server.terminate()
+        self.assertEnds(server)
+
+    @gocept.filestore.tests.case.slow
     def test_a_worker_that_can_not_load(self):
         # The first one looks whether it can be loaded.
         self.write('shop.py', 'import pathlib\n'
@@ -319,12 +409,12 @@ class Death(Case):
         with self.assertLogs('gocept.filestore.server.worker', 'ERROR'):
             for _ in range(9):
                 worker.tend()
-                os.close(os.dup(worker.waits()[0]))
-                worker.join()
+                self.assertIsNone(worker.pause())
+                for process in multiprocessing.active_children():
+                    process.join()
                 now[0] += 120 if len(delays) == 7 else .5
                 worker.tend()
-                self.assertIsNone(worker.waits()[0])
-                delays.append(worker.waits()[1])
+                delays.append(worker.pause())
                 worker.tend()
                 now[0] += delays[-1]
         self.assertEqual([1, 2, 4, 8, 16, 32, 60, 1, 2], delays)
@@ -340,14 +430,15 @@ class Death(Case):
             'resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))\n'
             'worker = p.Worker("title", print, os.pipe())\n'
             'worker.tend()\n'
-            'worker.dismiss(); worker.join()\n'
-            'print(worker.waits()[1] > .9)\n'
+            'print(worker.pause() > .9)\n'
+            'worker.exchange(None)\n'
+            'print(worker.tend())\n'
             'os.setresuid(0, 0, 0)' %
             ((gocept.filestore.tests.case.NOBODY, ) * 2))
         result = subprocess.run(
             [sys.executable, '-c', program], capture_output=True, text=True,
             env=gocept.filestore.tests.case.environment())
-        self.assertEqual('True\n', result.stdout)
+        self.assertEqual('True\nFalse\n', result.stdout)
         self.assertIn('title: no process can be started', result.stderr)
 
 
@@ -365,8 +456,10 @@ class Refused(Case):
     def test_no_consumer(self):
         self.site()
         self.assertEqual(
-            'filestore: no consumer is declared', self.refused())
+            'filestore: neither a consumer nor an intake is declared',
+            self.refused())
 
+    @gocept.filestore.tests.case.slow
     def test_no_file(self):
         self.assertEqual(
             "filestore: '/nothing.zcml': No such file or directory",
@@ -379,6 +472,14 @@ class Refused(Case):
             'filestore: /site.zcml:2:2: mismatched tag',
             self.refused())
 
+    @gocept.filestore.tests.case.slow
+    def test_no_text(self):
+        (self.directory / 'site.zcml').write_bytes(b'\xff')
+        self.assertEqual(
+            "filestore: site.zcml: 'utf-8' codec can't decode byte 0xff in "
+            'position 0: invalid start byte', self.refused())
+
+    @gocept.filestore.tests.case.slow
     def test_dies_while_it_loads(self):
         self.write('shop.py', 'import os; os._exit(3)')
         self.assertEqual(
@@ -395,6 +496,7 @@ class Refused(Case):
             (1, ['no more', 'filestore: the process that loads the '
                  'configuration has died']), (status, messages))
 
+    @gocept.filestore.tests.case.slow
     def test_nothing_is_half_started(self):
         self.declare('name="a"', 'name="b" rate="0"')
         self.publish('a')
@@ -406,6 +508,22 @@ class Refused(Case):
 
 class Configuration(Case):
 
+    @gocept.filestore.tests.case.slow
+    def test_log_whose_encoding_does_not_have_a_name(self):
+        # As it is made, and as it is opened again.
+        log = self.directory / 'log'
+        self.child().run(
+            'import gocept.filestore.server.deployment as deployment\n'
+            'import logging\n'
+            'def eventlog():\n'
+            '    for delay in (False, True):\n'
+            '        logging.root.addHandler(logging.FileHandler(\n'
+            '            %r, encoding="utf-8", delay=delay))\n'
+            'deployment.by_zcml("", eventlog=eventlog).start_logging()\n'
+            'logging.root.addHandler(logging.NullHandler())\n'
+            'logging.error("\\udcff")' % str(log))
+        self.assertEqual('\\udcff\n' * 2, log.read_text())
+
     def configure(self, *lines):
         self.write('server.conf', '\n'.join(lines) + '\n')
 
@@ -413,6 +531,7 @@ class Configuration(Case):
         self.configure(*lines)
         return super().refused('-c', 'server.conf')
 
+    @gocept.filestore.tests.case.slow
     def test_workers(self):
         self.configure('site-definition site.zcml', 'workers 3',
                        'pid-filename pid')
@@ -428,11 +547,29 @@ class Configuration(Case):
                      self.count(r's/b: process \d+ has started')))
         self.assertFalse((self.directory / 'pid').exists())
 
-    @gocept.filestore.tests.case.slow
-    def test_log_is_opened_again(self):
+    def configure_log(self, path):
         self.configure(
             'site-definition site.zcml', '<eventlog>', '<logfile>',
-            'path log.txt', '</logfile>', '</eventlog>')
+            'path ' + path, '</logfile>', '</eventlog>')
+
+    @gocept.filestore.tests.case.slow
+    def test_log_that_can_not_be_opened_changes_nothing(self):
+        self.configure_log('log.txt')
+        server = self.serve('-c', 'server.conf')
+        log = self.directory / 'log.txt'
+        self.wait(lambda: log.exists() and 'has started' in log.read_text())
+        self.configure_log('nowhere/log.txt')
+        server.send_signal(signal.SIGHUP)
+        self.wait(lambda: 'not reloaded: [Errno 2]' in log.read_text())
+        self.publish('a')
+        self.wait(lambda: '/work/a: attempt 1 done' in log.read_text())
+        self.assertEqual(1, log.read_text().count('has started'))
+        server.terminate()
+        self.assertEnds(server)
+
+    @gocept.filestore.tests.case.slow
+    def test_log_is_opened_again(self):
+        self.configure_log('log.txt')
         server = self.serve('-c', 'server.conf')
         log = self.directory / 'log.txt'
         self.wait(lambda: log.exists() and 'has started' in log.read_text())
@@ -454,7 +591,8 @@ class Configuration(Case):
                  'zope-conf'),
                 (['site-definition site.zcml', 'workers 0'], '0'),
                 (['site-definition nothing'], 'nothing'),
-                (['site'], 'site')]:
+                (['site'], "server.conf: 'site' is not a known key name"),
+                (['workers x'], "'x' (line 1, in file:///server.conf)")]:
             with self.subTest(lines):
                 self.assertIn(message, self.refused(*lines))
 
@@ -466,7 +604,9 @@ class Configuration(Case):
         deployment = gocept.filestore.server.deployment.by_configuration(
             str(self.directory / 'server.conf'))
         self.assertEqual(3, deployment.workers)
-        with self.assertRaisesRegex(ModuleNotFoundError, 'Zope2'):
+        with self.assertRaisesRegex(
+                gocept.filestore.interfaces.InvalidDeclaration,
+                "^/.*/zope.conf: Zope can not be imported: .*'Zope2'$"):
             deployment.load()
 
     @gocept.filestore.tests.case.slow
@@ -475,7 +615,7 @@ class Configuration(Case):
         status, output, messages = self.filestore(
             '-c', 'import sys\n'
             'sys.modules["ZConfig.datatypes"] = None\n'
-            'import gocept.filestore.cli.__main__ as cli\n'
+            'import gocept.filestore.__main__ as cli\n'
             'sys.exit(cli.main(["serve", "-c", "server.conf"]))',
             command=[sys.executable])
         self.assertEqual(
@@ -493,6 +633,17 @@ class Contracts(unittest.TestCase):
             gocept.filestore.interfaces.IServer,
             gocept.filestore.server.server.Server(lambda: deployment))
 
+    def test_exchanges_a_worker_of_the_same_title(self):
+        first, second = workers = [
+            gocept.filestore.server.worker.Worker(title, None, None)
+            for title in 'ab']
+        exchanged = gocept.filestore.server.server.exchanged
+        self.assertIs(second, exchanged(workers, 'b', None))
+        self.assertEqual([first], workers)
+        self.assertIsNone(exchanged(workers, 'b', None))
+
+    @gocept.filestore.tests.case.slow
+    @gocept.filestore.tests.case.slow
     def test_wakes_as_often_as_it_is_told(self):
         server = gocept.filestore.server.server.Server(None)
         for _ in range(100000):

@@ -30,6 +30,23 @@ class Place(StoreCase):
         self.assertFalse(os.path.exists(directory))
         store.close()
 
+    def test_is_gone_whatever_was_made_of_it(self):
+        with tempfile.TemporaryDirectory() as elsewhere:
+            os.mkdir(os.path.join(elsewhere, 'cur'))
+            with self.open_store() as store:
+                gocept.filestore.testing.publish(store, 'a')
+                os.rename(store.path, store.path + '-1')
+                os.symlink(elsewhere, store.path)
+            with self.open_store() as other:
+                os.makedirs(os.path.join(other.path, 'tmp', 'a', 'b'))
+                os.symlink(elsewhere, os.path.join(other.path, 'cur-2'))
+                open(os.path.join(other.path, 'file'), 'w').close()
+            with gocept.filestore.testing.Store() as unprepared:
+                pass
+            for path in store.path, other.path, unprepared.path:
+                self.assertFalse(os.path.exists(os.path.dirname(path)))
+            self.assertEqual(['cur'], os.listdir(elsewhere))
+
     def test_forked_child_does_not_remove_it(self):
         with self.open_store() as store:
             gocept.filestore.testing.publish(store, 'a')

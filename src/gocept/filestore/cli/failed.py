@@ -1,0 +1,233 @@
+"""Commands for what has failed: failed, show and retry; and what to ask."""
+import click
+import gocept.filestore.cli.argument
+import gocept.filestore.cli.terminal
+import gocept.filestore.disk.name
+import gocept.filestore.doctor.finding
+import gocept.filestore.interfaces
+import gocept.filestore.retry.attempt
+import json
+import os
+import re
+import sys
+
+
+duration = gocept.filestore.doctor.finding.duration
+SHOWN = 500  # characters of a reason
+WORD = re.compile(r'[^\s\'"/:;,()=<>]+')
+NUMBER = re.compile(r'\b0x[0-9a-fA-F]+|[0-9]+')
+STATES = {'tmp': 'a draft', 'new': 'waits', 'failed': 'given up',
+          'cur': 'done'}
+EVENTS = {
+    'published': 'published by',
+    'failed': 'attempt %(attempt)s failed in',
+    'died': 'attempt %(attempt)s died, noted by',
+    'resumed': 'attempt %(attempt)s began in',
+    'released': 'attempt %(attempt)s given back by',
+    'retried': 'put back by'}
+
+
+@click.command()
+@gocept.filestore.cli.argument.STORE
+@gocept.filestore.cli.argument.filters
+@click.option('--group', is_flag=True, help='Count them by their reasons.')
+@click.option('--json', 'as_json', is_flag=True, help='For other programs.')
+def failed(store, include, exclude, reason, group, as_json):
+    """List the files that were given up, with the last reason.
+
+    Those come first that were given up last. Reasons that differ in numbers,
+    or in the name of the file, are one group.
+    """
+    found = chosen(store, include, exclude, reason)[::-1]
+    if group:
+        found = grouped(found)
+    if as_json:
+        return print(json.dumps(found))
+    if found:
+        print(gocept.filestore.cli.terminal.table(
+            *(by_reason if group else by_file)(found)))
+
+
+def by_file(failures):
+    return ('FILE', 'ATTEMPTS', 'AGE', 'REASON'), [
+        (failure['filename'], failure['attempts'], duration(failure['age']),
+         shortened(failure['error'])) for failure in failures]
+
+
+def by_reason(groups):
+    return ('FILES', 'NEWEST', 'OLDEST', 'REASON'), [
+        (group['files'], duration(group['newest']), duration(group['oldest']),
+         shortened(group['reason'])) for group in groups]
+
+
+def shortened(reason):
+    """Return a reason in one line; `show` has all lines of it."""
+    return gocept.filestore.retry.attempt.bounded(
+        ' '.join((reason or '').split()), SHOWN)
+
+
+def chosen(store, include, exclude, reason):
+    """Return the failures that are wanted, longest there first."""
+    part = (reason or '').casefold()
+    return [failure for failure in store.failures(
+                gocept.filestore.disk.name.wanted(include or ['*'], exclude))
+            if part in (failure['error'] or '').casefold()]
+
+
+def grouped(failures):
+    """Return a dictionary for each reason, that of most files first."""
+    found = {}
+    for failure in failures:
+        found.setdefault(alike(failure), []).append(failure)
+    groups = [described(*group) for group in found.items()]
+    return sorted(groups, key=lambda group: -group['files'])
+
+
+def described(likeness, failures):
+    reasons = {failure['error'] for failure in failures}
+    return {
+        'files': len(failures),
+        'newest': failures[0]['age'],
+        'oldest': failures[-1]['age'],
+        'reason': reasons.pop() if len(reasons) == 1 else likeness}
+
+
+def alike(failure):
+    """Return a reason without what differs from file to file."""
+    name = failure['filename']
+    names = name, gocept.filestore.disk.name.original(name)
+    reason = failure['error'] or ''
+    for name in names:
+        if not WORD.fullmatch(name):  # too odd to be there by chance
+            reason = reason.replace(name, '{}')
+    return NUMBER.sub('#', WORD.sub(
+        lambda word: '{}' if word[0] in names else word[0], reason))
+
+
+@click.command()
+@gocept.filestore.cli.argument.STORE
+@click.argument('name', shell_complete=gocept.filestore.cli.argument.names)
+@click.option('--json', 'as_json', is_flag=True, help='For other programs.')
+def show(store, name, as_json):
+    """Tell where a file lies, and how its attempts have failed."""
+    found = store.history(name)
+    if as_json:
+        return print(json.dumps(found))
+    for place in found:
+        print('%s: %s' % (
+            gocept.filestore.cli.terminal.text(os.path.join(
+                store.path, place['space'],
+                gocept.filestore.disk.name.bare(name))), state(place)))
+        print('  %s, mode %03o, there for %s' % (
+            gocept.filestore.cli.terminal.counted(place['bytes'], 'byte'),
+            place['mode'], duration(place['age'])))
+        for item in place['metadata'].items():
+            print('  %s: %s' % tuple(map(printables, item)))
+        for event in place['events']:
+            tell(event)
+
+
+def state(place):
+    if place['space'] != 'work':
+        return STATES[place['space']]
+    if place['due'] is not None:
+        return 'waits for its next attempt, due in %s' % duration(place['due'])
+    return {True: 'being worked on', False: 'its process has died',
+            None: 'on its way'}[place['alive']]
+
+
+def tell(event):
+    """Print when which process has written what down, and the reason."""
+    time, kind, process, host = (
+        gocept.filestore.cli.terminal.text(event[fact])
+        for fact in ('time', 'event', 'process', 'host'))
+    print('  %s UTC  %s process %s of %s' % (
+        time[:19].replace('T', ' '),
+        EVENTS[kind] % event if kind in EVENTS else kind, process, host))
+    reason = event['traceback'] or event['error']
+    for line in str(reason or '').splitlines():
+        print('      ' + printables(line))
+
+
+def printables(text):
+    return ''.join(map(printable, text))
+
+
+def printable(character):
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
+@click.command()
+@gocept.filestore.cli.argument.STORE
+@click.argument('names', metavar='NAME...', nargs=-1,
+                shell_complete=gocept.filestore.cli.argument.names)
+@click.option('--all', 'all_of_them', is_flag=True,
+              help='All that lie in "failed".')
+@gocept.filestore.cli.argument.filters
+@gocept.filestore.cli.argument.DRY_RUN
+@gocept.filestore.cli.argument.YES
+@gocept.filestore.cli.argument.NAMES_AS_JSON
+def retry(store, names, all_of_them, include, exclude, reason, dry_run, yes,
+          as_json):
+    """Put failed files back into "new".
+
+    A NAME may also be that of a file which waits for its next attempt.
+    """
+    if bool(names) == bool(
+            all_of_them or include or exclude or reason is not None):
+        raise click.UsageError(
+            'name some files, or use --all, --include, --exclude or --reason')
+    names = names or [failure['filename'] for failure in chosen(
+        store, include, exclude, reason)]
+    if not dry_run and asks(yes):
+        agree('put back', len(names))
+    done = []
+    try:
+        gocept.filestore.cli.terminal.each(
+            names, putting_back(store, dry_run, done),
+            'would be put back' if dry_run else 'put back')
+    finally:  # when no progress bar is in the way
+        if dry_run or as_json:
+            tell_names(done, as_json)
+
+
+def putting_back(store, dry_run, done):
+    """Return a function that puts a file back, or tells what keeps it."""
+    taken = set()
+
+    def put_back(name):
+        own = store.retry(name, dry_run)
+        if dry_run and own in taken:
+            raise gocept.filestore.interfaces.NameTaken(
+                own, store.path, 'there is one in %r' % 'new')
+        taken.add(own)
+        done.append(gocept.filestore.disk.name.bare(name))
+
+    return put_back
+
+
+def tell_names(names, as_json):
+    if as_json:
+        return print(json.dumps(names))
+    for name in names:
+        print(gocept.filestore.cli.terminal.text(name))
+
+
+def asks(yes):
+    """Tell whether there is somebody to ask, who has not said yes before."""
+    return not yes and gocept.filestore.cli.terminal.is_typed()
+
+
+def agree(verb, number):
+    """Ask, and end if the answer is no, before many files are touched."""
+    if number < 2:
+        return
+    sys.stderr.write('%s %s? [y/N] ' % (
+        verb, gocept.filestore.cli.terminal.counted(number)))
+    sys.stderr.flush()
+    answer = sys.stdin.buffer.readline()
+    if not answer.endswith(b'\n'):  # the end of the input: nobody typed Enter
+        gocept.filestore.cli.terminal.say('')
+    if answer.strip().lower() not in (b'y', b'yes'):
+        gocept.filestore.cli.terminal.say('nothing was changed')
+        raise click.exceptions.Exit(1)

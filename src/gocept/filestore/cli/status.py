@@ -1,0 +1,248 @@
+"""`status`: what lies where, as text, for programs, and for Prometheus."""
+import click
+import gocept.filestore.cli.argument
+import gocept.filestore.cli.terminal
+import gocept.filestore.disk.layout
+import gocept.filestore.doctor.finding
+import json
+import math
+import shutil
+import sys
+import time
+
+
+duration = gocept.filestore.doctor.finding.duration
+PAUSE = '2'  # seconds, as of watch(1)
+SHOWN = 20  # claims or intents of a store; JSON has all of them
+HOME, CLEAR_ROW, CLEAR_BELOW = '\x1b[H', '\x1b[K', '\x1b[J'
+WIDEST = 60  # characters of how a process calls itself, and of a bar
+
+
+@click.command()
+@gocept.filestore.cli.argument.STORES
+@click.option('--format', 'form', default='text', show_default=True,
+              type=click.Choice(('text', 'json', 'prometheus')),
+              help='For people, other programs, or monitoring.')
+@click.option('--json', 'form', flag_value='json',
+              help='Short for --format json.')
+@click.option('--ages', is_flag=True, help='Show how many are how old.')
+@click.option('--watch', metavar='[SECONDS]', is_flag=False, flag_value=PAUSE,
+              type=gocept.filestore.cli.argument.limit,
+              help='Stay, and look again every 2, or so many, seconds; '
+                   'without a number it comes last.')
+def status(stores, form, ages, watch):
+    """Tell what lies where, how long, and who works on it."""
+    show = {'json': as_json, 'prometheus': as_metrics}.get(
+        form, as_ages if ages else as_text)
+    if watch is None:
+        return tell(stores, show)
+    if form != 'text' or not sys.stdout.isatty():
+        raise click.UsageError('--watch shows text, and on a terminal only')
+    click.clear()
+    while True:
+        refresh(stores, show)
+        time.sleep(watch)
+
+
+def tell(stores, show):
+    """Print what there is to tell; what is wrong with a store comes last."""
+    found, errors = look(stores)
+    if found:
+        print(show(found, stores[1:]))
+    for error in errors:
+        gocept.filestore.cli.terminal.complain(error)
+    if errors:
+        raise click.exceptions.Exit(1)
+
+
+def refresh(stores, show):
+    """Show it in place of what is on the terminal, as far as it has room."""
+    found, errors = look(stores)
+    lines = errors + show(found, stores[1:]).splitlines()
+    # Nothing is cleared before something else is there, which would flicker,
+    # and which tmux(1) and others take for a screenful to be kept.
+    print(HOME + '\n'.join(
+        fitting(lines, *shutil.get_terminal_size())) + '\n' + CLEAR_BELOW,
+        end='', flush=True)
+
+
+def fitting(lines, columns, room):
+    """Yield lines as long as the terminal has room, and one for the cursor.
+
+    Each clears the rest of its last row, if there is one.
+    """
+    import wcwidth
+    for line in lines:
+        width = wcwidth.wcswidth(click.unstyle(line))
+        room -= max(1, math.ceil(width / columns))
+        if room < 1:
+            break
+        is_full = width and width % columns == 0
+        yield line if is_full else line + CLEAR_ROW
+
+
+def look(stores):
+    """Return what was found, and a line for each store that can not tell."""
+    found, errors = [], []
+    for store in stores:
+        try:
+            found.append(store.status())
+        except OSError as error:
+            errors.append(
+                gocept.filestore.cli.terminal.described(error, store.path))
+    return found, errors
+
+
+def as_json(found, others):
+    return '\n'.join(map(json.dumps, found))
+
+
+def as_text(found, others):
+    return '\n\n'.join(filter(None, [
+        table(('SPACE', 'FILES', 'BYTES', 'OLDEST'), spaces, found, others),
+        table(('CLAIMED', 'SINCE', 'ATTEMPT', 'PROCESS'), claims, found,
+              others),
+        '\n'.join(gocept.filestore.cli.terminal.wrapped(line, indent=2)
+                  for line in waiting(found, others)),
+        table(('INTENT', 'SINCE', 'STATE', 'PUBLISH', 'FINISH', 'REMOVE'),
+              intents, found, others)]))
+
+
+def table(headings, rows_of, found, others):
+    """Return a table of what was found, or '' if that is nothing.
+
+    Which store it is stands in front if there were others to be looked at.
+    """
+    rows = [(status['store'], *row) for status in found
+            for row in bounded(list(rows_of(status)), len(headings))]
+    if not rows:
+        return ''
+    first = 0 if others else 1
+    return gocept.filestore.cli.terminal.table(
+        ('STORE', *headings)[first:], [row[first:] for row in rows])
+
+
+def bounded(rows, width):
+    yield from rows[:SHOWN]
+    if left_out := len(rows[SHOWN:]):
+        yield 'and %s more' % left_out, *[None] * (width - 1)
+
+
+def spaces(status):
+    for name, space in status['spaces'].items():
+        yield name, space['files'], space['bytes'], duration(space['oldest'])
+
+
+def claims(status):
+    for claim in status['claims']:
+        yield (claim['filename'], duration(claim['age']), claim['attempt'],
+               owner(claim))
+
+
+def owner(claim):
+    """Say who has it: all in one column, which can be as narrow as it has to.
+    """
+    if not claim['alive']:
+        return 'dead'
+    if claim['process'] is None:
+        return 'alive, on a host that is not known'
+    return ': '.join(filter(None, (
+        '%s on %s' % (claim['process'], claim['host']),
+        (claim['consumer'] or '')[:WIDEST])))
+
+
+def waiting(found, others):
+    for status in found:
+        if status['waiting']['files']:
+            yield '%s%s waiting for the next attempt, due in %s' % (
+                gocept.filestore.cli.terminal.text(status['store']) + ': '
+                if others else '',
+                gocept.filestore.cli.terminal.counted(
+                    status['waiting']['files']),
+                duration(status['waiting']['next']))
+
+
+def intents(status):
+    for intent in status['intents']:
+        yield (intent['intent'], duration(intent['age']),
+               'committed' if intent['decided'] else 'in doubt',
+               *(', '.join(map(repr, intent[kind]))
+                 for kind in ('publish', 'finish', 'remove')))
+
+
+def as_ages(found, others):
+    """Show how many files are how old, as bars, like qshape(1) of Postfix."""
+    return '\n\n'.join(
+        (gocept.filestore.cli.terminal.text(status['store']) + ':\n'
+         if others else '') + table(
+             ('AGE', 'NEW', 'WAITING', 'FAILED'), bars, [status], ())
+        for status in found)
+
+
+def bars(status):
+    columns = [status['spaces']['new']['ages'], status['waiting']['ages'],
+               status['spaces']['failed']['ages']]
+    bounds = gocept.filestore.disk.layout.AGES
+    labels = ['< ' + duration(bound) for bound in bounds]
+    labels.append('> ' + duration(bounds[-1]))
+    rows = list(zip(labels, *map(drawn, columns), strict=True))
+    while rows[1:] and not any(rows[-1][1:]):
+        rows.pop()
+    return rows
+
+
+def drawn(counts):
+    """Return numbers with bars, the longest of which is as long as fits."""
+    digits = len(str(max(counts)))
+    width = min(WIDEST, max(
+        1, (shutil.get_terminal_size().columns - 15) // 3 - digits - 1))
+    scale = width / max(1, *counts)
+    return ['%-*s %s' % (digits, count, '#' * math.ceil(count * scale))
+            if count else '' for count in counts]
+
+
+def as_metrics(found, others):
+    """Return the text format of Prometheus, by the library of its authors."""
+    import prometheus_client
+    import prometheus_client.registry
+    registry = prometheus_client.registry.CollectorRegistry()
+    for name, words, labels, values in METRICS:
+        gauge = prometheus_client.Gauge(
+            'filestore_' + name, words, ('store', *labels), registry=registry)
+        for status in found:
+            store = gocept.filestore.cli.terminal.text(status['store'])
+            for value, *label in values(status):
+                gauge.labels(store, *label).set(value)
+    return prometheus_client.generate_latest(registry).decode().rstrip('\n')
+
+
+def each_space(key):
+    return lambda status: [(space[key] or 0, name)
+                           for name, space in status['spaces'].items()]
+
+
+def each_state(key, name, states):
+    """Return how many claims, or intents, are in each of two states."""
+    return lambda status: [
+        (sum(found[name] == value for found in status[key]), state)
+        for value, state in zip((False, True), states, strict=True)]
+
+
+METRICS = (
+    ('files', 'Files in a space; in attempts, names that have failed',
+     ['space'], each_space('files')),
+    ('bytes', 'Bytes in a space', ['space'], each_space('bytes')),
+    ('oldest_seconds', 'How long the oldest file has been in a space',
+     ['space'], each_space('oldest')),
+    ('claims', 'Files that are claimed, by whether the process lives',
+     ['process'], each_state('claims', 'alive', ('dead', 'alive'))),
+    ('oldest_claim_seconds', 'How long a file has been claimed, at most', [],
+     lambda status: [(max(
+         (claim['age'] for claim in status['claims']), default=0),)]),
+    ('attempt', 'The highest attempt of a file that is claimed', [],
+     lambda status: [(max(
+         (claim['attempt'] for claim in status['claims']), default=0),)]),
+    ('waiting', 'Files that wait for their next attempt', [],
+     lambda status: [(status['waiting']['files'],)]),
+    ('intents', 'Batches whose process has died before their end', ['state'],
+     each_state('intents', 'decided', ('in doubt', 'committed'))))
