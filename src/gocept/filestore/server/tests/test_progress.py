@@ -253,16 +253,20 @@ class Metrics(Case):
         with contextlib.closing(socket.create_server(
                 ('127.0.0.1', 0))) as free:
             other = free.getsockname()[1]
-        for number, line in enumerate(['metrics %s' % other, '']):
-            self.write('server.conf', 'site-definition site.zcml\n' + line)
-            server.send_signal(signal.SIGHUP)
-            self.wait(lambda number=number: self.count(
-                r'metrics at .*: process \d+ has ended') == 1 + number)
-        self.assertEqual(other, self.port())
+        self.exchange(server, 'metrics %s' % other, 1)
+        self.wait_for_log('metrics at http://127.0.0.1:%s/' % other)
+        self.exchange(server, '', 2)
         for each in (port, other):
             with self.assertRaises(ConnectionRefusedError):
                 socket.create_connection(('127.0.0.1', each))
         self.stop(server)
+
+    def exchange(self, server, line, ended):
+        """Reload this line; so many have counted, and ended, by then."""
+        self.write('server.conf', 'site-definition site.zcml\n' + line)
+        server.send_signal(signal.SIGHUP)
+        self.wait(lambda: self.count(
+            r'metrics at .*: process \d+ has ended') == ended)
 
 
 class Refused(Case):
