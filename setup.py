@@ -65,7 +65,7 @@ setuptools.setup(
     packages=setuptools.find_namespace_packages(
         'src', exclude=['__pycache__', '*.__pycache__']),
     package_dir={'': 'src'},
-    package_data={'': ['*.sh', '*.txt', '*.xml', '*.zcml']},
+    package_data={'': ['*.css', '*.pt', '*.sh', '*.txt', '*.xml', '*.zcml']},
     zip_safe=False,
     python_requires='>=3.11',
     install_requires=[
@@ -111,8 +111,10 @@ setuptools.setup(
             'click-man',
             # workers that are greenlets
             'gevent',
-            'gocept.filestore[metrics,security,server,transaction]',
+            'gocept.filestore[metrics,security,server,transaction,web]',
             'hypothesis',
+            # the pages in it, and their permissions
+            'pyramid',
             'zope.testing',
             'zope.testrunner',
         ],
@@ -120,6 +122,15 @@ setuptools.setup(
         'transaction': ['transaction'],
         # whoever waits for files is woken by it
         'watch': ['inotify_simple'],
+        'web': [
+            # the pages: templates as Zope and Plone have them
+            'Chameleon',
+            # requests and answers, as Pyramid has them
+            'WebOb',
+            'gocept.filestore[cli]',
+            # `filestore web`: the server that comes with both
+            'waitress',
+        ],
     },
     entry_points={
         'console_scripts': [

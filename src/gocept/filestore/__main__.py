@@ -7,7 +7,8 @@ import sys
 
 # What the commands import, and with which extra it is installed.
 EXTRAS = {'click': 'cli', 'tabulate': 'cli', 'tqdm': 'cli',
-          'prometheus_client': 'metrics', 'wcwidth': 'cli',
+          'chameleon': 'web', 'prometheus_client': 'metrics',
+          'waitress': 'web', 'wcwidth': 'cli', 'webob': 'web',
           'ZConfig': 'server', 'setproctitle': 'server', 'zc': 'server',
           'zc.lockfile': 'server'}
 

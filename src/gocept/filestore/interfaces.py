@@ -406,10 +406,11 @@ class IFileStore(IQueue, IWritable):
             store       the path
             spaces      for each of tmp, new, work, failed, cur and attempts
                         a dictionary: files, bytes, oldest, the age in seconds
-                        of what has been there longest, or None, and ages: how
-                        many came there in the last 5 minutes, the 5 before,
-                        the 10, 20, 40 and so on to 640 before these, and
-                        earlier: a list of ten
+                        of what has been there longest, or None, hour and day:
+                        how many came there in the last ones, and ages: how
+                        many did so in the last 5 minutes, the 5 before, the
+                        10, 20, 40 and so on to 640 before these, and earlier:
+                        a list of ten
             claims      a list with a dictionary for each file in `work` that
                         does not wait, longest there first: filename, age in
                         seconds since it came there, attempt, and alive: False
@@ -1261,6 +1262,41 @@ class IDeployment(zope.interface.Interface):
 
         If that can not be opened `OSError` is raised, and it logs as before.
         """
+
+
+class IWebApplication(zope.interface.Interface):
+    """Stores in a browser, as a WSGI application (PEP 3333).
+
+    Made by ``gocept.filestore.web.application.Application(stores, who,
+    hosts)``, wants the extra [web]. `stores` is called for each request, and
+    returns a mapping of names to stores; by default these are the utilities
+    that are registered for `IFileStore`. `who` is called with a
+    ``webob.Request``; it returns who may act, as the log is to tell it, or
+    None: by default, nobody may. `hosts` are the names by which a browser may
+    ask for it; None: whoever serves it sees to that.
+
+    The pages are below the address of the application, as in
+    ``store?store=orders``: the overview, `store`, `file`, `contents` of a
+    file, `health` and `metrics`. They are read by GET, and change nothing.
+    `retry`, `clean` and `settle` ask what is to be done by GET and do it by
+    POST, with the token of a cookie that only pages of the same site send.
+    Each is an info of the logger ``gocept.filestore.web.action`` that names
+    who did it.
+
+    A file is sent as an attachment, in pieces, however large it is. Names
+    that are no UTF-8 are percent-encoded bytes. A store that can not be read
+    is told in a line, one that does not answer within five seconds as well;
+    the page comes all the same. `health` has the status 503 if a store is
+    critical, or can not tell; `metrics` wants the extra [metrics].
+
+    An error is a page with a line that says what is wrong: 400 for what can
+    not be meant, 403 for who may not act, a form from elsewhere or what is no
+    regular file, 404 for what is not there, 405 for another method, 409 for a
+    name that is taken, 503 for a store that can not be read.
+    """
+
+    def __call__(environ, start_response):
+        """Answer a request."""
 
 
 class IFileStoreEvent(zope.interface.Interface):

@@ -6,6 +6,7 @@ import fcntl
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.name
+import itertools
 import stat
 
 
@@ -15,6 +16,7 @@ SPACES = gocept.filestore.disk.layout.COUNTED
 PLACES = tuple(name for name in SPACES if name != 'attempts')
 LOOKS = 5  # at most; there may always be somebody new
 LONGEST = 1000  # characters of how a process calls itself
+HOUR = 3600
 # Of a hundred thousand a stat_result each would take 40 MB.
 Found = collections.namedtuple('Found', 'space filename arrival size inode')
 
@@ -29,14 +31,14 @@ def status(attempts, intents):
     claims, waiting = divide(work, attempts, in_work)
     return {
         'store': layout.path,
-        'spaces': {space: totals(space, found.values(), moment)
-                   for space in SPACES},
+        'spaces': {space: totals(files, moment)
+                   for space, files in by_space(found.values()).items()},
         'claims': list(claimed(work, claims, moment)),
         'waiting': {
             'files': len(waiting),
             'next': max(0, min(due for _, due in waiting) - moment)
             if waiting else None,
-            'ages': ages((arrival for arrival, _ in waiting), moment)},
+            'ages': ages([arrival for arrival, _ in waiting], moment)},
         'intents': intents.described()}
 
 
@@ -73,27 +75,39 @@ def look(space, found):
     return has_changed
 
 
-def totals(space, found, moment):
-    here = [file for file in found if file.space == space]
+def by_space(files):
+    found = {space: [] for space in SPACES}
+    for file in files:
+        found[file.space].append(file)
+    return found
+
+
+def totals(files, moment):
+    arrivals = sorted(file.arrival for file in files)
     return {
-        'files': len(here),
-        'bytes': sum(file.size for file in here),
-        'oldest': age(min(file.arrival for file in here), moment)
-        if here else None,
-        'ages': ages((file.arrival for file in here), moment)}
+        'files': len(arrivals),
+        'bytes': sum(file.size for file in files),
+        'oldest': age(arrivals[0], moment) if arrivals else None,
+        'hour': younger(arrivals, moment, HOUR),
+        'day': younger(arrivals, moment, 24 * HOUR),
+        'ages': ages(arrivals, moment)}
 
 
 def age(time, moment):
     return max(0, moment - time)
 
 
-def ages(times, moment):
-    """Return how many there are of each age."""
-    bounds = gocept.filestore.disk.layout.AGES
-    counts = [0] * (len(bounds) + 1)
-    for time in times:
-        counts[bisect.bisect(bounds, moment - time)] += 1
-    return counts
+def younger(arrivals, moment, age):
+    """Return how many, of those sorted by time, are younger than that."""
+    return len(arrivals) - bisect.bisect(arrivals, moment - age)
+
+
+def ages(arrivals, moment):
+    """Return how many there are of each age, of those sorted by time."""
+    counts = [younger(arrivals, moment, bound)
+              for bound in gocept.filestore.disk.layout.AGES]
+    return [count - less for less, count in itertools.pairwise(
+        [0, *counts, len(arrivals)])]
 
 
 def divide(work, attempts, files):

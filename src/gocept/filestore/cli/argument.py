@@ -95,6 +95,16 @@ def limit(value):
         '%r is no duration above 0, and below 24 days' % value)
 
 
+def address(value):
+    """Return host and port, of which the port may be 0: any that is free."""
+    host, _, port = value.rpartition(':')
+    host = host.removeprefix('[').removesuffix(']')
+    if not host or not re.fullmatch('[0-9]{1,5}', port) or int(port) > 65535:
+        raise click.BadParameter(
+            '%r is no address like 127.0.0.1:8080' % value)
+    return host, int(port)
+
+
 def rate(value):
     with contextlib.suppress(ValueError):
         if 0 < (number := float(value)) < math.inf:

@@ -11,7 +11,8 @@ PLACES = {
     'prepare': 'file.prepare', 'publish': 'file.publish',
     'remove': 'file.remove', 'retry': 'failed.retry', 'run': 'run.run',
     'serve': 'serve.serve', 'settle': 'upkeep.settle', 'show': 'failed.show',
-    'status': 'status.status'}
+    'status': 'status.status',
+    'web': 'web.web'}
 
 
 class Help(click.HelpFormatter):

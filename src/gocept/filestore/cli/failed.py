@@ -5,26 +5,17 @@ import gocept.filestore.cli.terminal
 import gocept.filestore.disk.name
 import gocept.filestore.doctor.finding
 import gocept.filestore.interfaces
+import gocept.filestore.monitor.place
+import gocept.filestore.monitor.reason
 import gocept.filestore.retry.attempt
 import json
 import os
-import re
 import sys
 
 
+chosen = gocept.filestore.monitor.reason.chosen
 duration = gocept.filestore.doctor.finding.duration
 SHOWN = 500  # characters of a reason
-WORD = re.compile(r'[^\s\'"/:;,()=<>]+')
-NUMBER = re.compile(r'\b0x[0-9a-fA-F]+|[0-9]+')
-STATES = {'tmp': 'a draft', 'new': 'waits', 'failed': 'given up',
-          'cur': 'done'}
-EVENTS = {
-    'published': 'published by',
-    'failed': 'attempt %(attempt)s failed in',
-    'died': 'attempt %(attempt)s died, noted by',
-    'resumed': 'attempt %(attempt)s began in',
-    'released': 'attempt %(attempt)s given back by',
-    'retried': 'put back by'}
 
 
 @click.command()
@@ -40,7 +31,7 @@ def failed(store, include, exclude, reason, group, as_json):
     """
     found = chosen(store, include, exclude, reason)[::-1]
     if group:
-        found = grouped(found)
+        found = gocept.filestore.monitor.reason.grouped(found)
     if as_json:
         return print(json.dumps(found))
     if found:
@@ -66,44 +57,6 @@ def shortened(reason):
         ' '.join((reason or '').split()), SHOWN)
 
 
-def chosen(store, include, exclude, reason):
-    """Return the failures that are wanted, longest there first."""
-    part = (reason or '').casefold()
-    return [failure for failure in store.failures(
-                gocept.filestore.disk.name.wanted(include or ['*'], exclude))
-            if part in (failure['error'] or '').casefold()]
-
-
-def grouped(failures):
-    """Return a dictionary for each reason, that of most files first."""
-    found = {}
-    for failure in failures:
-        found.setdefault(alike(failure), []).append(failure)
-    groups = [described(*group) for group in found.items()]
-    return sorted(groups, key=lambda group: -group['files'])
-
-
-def described(likeness, failures):
-    reasons = {failure['error'] for failure in failures}
-    return {
-        'files': len(failures),
-        'newest': failures[0]['age'],
-        'oldest': failures[-1]['age'],
-        'reason': reasons.pop() if len(reasons) == 1 else likeness}
-
-
-def alike(failure):
-    """Return a reason without what differs from file to file."""
-    name = failure['filename']
-    names = name, gocept.filestore.disk.name.original(name)
-    reason = failure['error'] or ''
-    for name in names:
-        if not WORD.fullmatch(name):  # too odd to be there by chance
-            reason = reason.replace(name, '{}')
-    return NUMBER.sub('#', WORD.sub(
-        lambda word: '{}' if word[0] in names else word[0], reason))
-
-
 @click.command()
 @gocept.filestore.cli.argument.STORE
 @click.argument('name', shell_complete=gocept.filestore.cli.argument.names)
@@ -115,11 +68,12 @@ def show(store, name, as_json):
         return print(json.dumps(found))
     for place in found:
         print('%s: %s' % (
-            gocept.filestore.cli.terminal.text(os.path.join(
+            gocept.filestore.doctor.finding.text(os.path.join(
                 store.path, place['space'],
-                gocept.filestore.disk.name.bare(name))), state(place)))
+                gocept.filestore.disk.name.bare(name))),
+            gocept.filestore.monitor.place.state(place)))
         print('  %s, mode %03o, there for %s' % (
-            gocept.filestore.cli.terminal.counted(place['bytes'], 'byte'),
+            gocept.filestore.doctor.finding.counted(place['bytes'], 'byte'),
             place['mode'], duration(place['age'])))
         for item in place['metadata'].items():
             print('  %s: %s' % tuple(map(printables, item)))
@@ -127,23 +81,14 @@ def show(store, name, as_json):
             tell(event)
 
 
-def state(place):
-    if place['space'] != 'work':
-        return STATES[place['space']]
-    if place['due'] is not None:
-        return 'waits for its next attempt, due in %s' % duration(place['due'])
-    return {True: 'being worked on', False: 'its process has died',
-            None: 'on its way'}[place['alive']]
-
-
 def tell(event):
     """Print when which process has written what down, and the reason."""
-    time, kind, process, host = (
-        gocept.filestore.cli.terminal.text(event[fact])
-        for fact in ('time', 'event', 'process', 'host'))
+    time, process, host = (
+        gocept.filestore.doctor.finding.text(event[fact])
+        for fact in ('time', 'process', 'host'))
     print('  %s UTC  %s process %s of %s' % (
         time[:19].replace('T', ' '),
-        EVENTS[kind] % event if kind in EVENTS else kind, process, host))
+        gocept.filestore.monitor.place.told(event), process, host))
     reason = event['traceback'] or event['error']
     for line in str(reason or '').splitlines():
         print('      ' + printables(line))
@@ -210,7 +155,7 @@ def tell_names(names, as_json):
     if as_json:
         return print(json.dumps(names))
     for name in names:
-        print(gocept.filestore.cli.terminal.text(name))
+        print(gocept.filestore.doctor.finding.text(name))
 
 
 def asks(yes):
@@ -223,7 +168,7 @@ def agree(verb, number):
     if number < 2:
         return
     sys.stderr.write('%s %s? [y/N] ' % (
-        verb, gocept.filestore.cli.terminal.counted(number)))
+        verb, gocept.filestore.doctor.finding.counted(number)))
     sys.stderr.flush()
     answer = sys.stdin.buffer.readline()
     if not answer.endswith(b'\n'):  # the end of the input: nobody typed Enter

@@ -3,6 +3,7 @@ import click
 import collections
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
+import gocept.filestore.doctor.finding
 import gocept.filestore.server.collector
 
 
@@ -43,6 +44,7 @@ def intake(directory, store, watch, quiet, marker, include, exclude, verbose):
         collect, collector.stop)
     for reason, count in collections.Counter(folder.waiting.values()).items():
         gocept.filestore.cli.terminal.say('%s left: %s' % (
-            gocept.filestore.cli.terminal.counted(count), reason))
+            gocept.filestore.doctor.finding.counted(count), reason))
     gocept.filestore.cli.terminal.summary(
-        collector.taken, 'taken', collector.refused, status)
+        gocept.filestore.doctor.finding.counted(collector.taken), 'taken',
+        collector.refused, status)

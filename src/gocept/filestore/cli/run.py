@@ -6,6 +6,7 @@ import gocept.filestore.cli.worker
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.process
 import gocept.filestore.disk.space
+import gocept.filestore.doctor.finding
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
@@ -173,7 +174,8 @@ def run(path, command, workers, include, exclude, order, keep, watch, poll,
     status = gocept.filestore.cli.terminal.until_stopped(
         lambda: threads.run(command), threads.stop, threads.abandon)
     gocept.filestore.cli.terminal.summary(
-        command.finished, 'processed', command.failed, status)
+        gocept.filestore.doctor.finding.counted(command.finished),
+        'processed', command.failed, status)
 
 
 def policy(*how):

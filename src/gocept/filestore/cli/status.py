@@ -4,6 +4,7 @@ import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
 import gocept.filestore.disk.layout
 import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.place
 import json
 import math
 import shutil
@@ -15,7 +16,7 @@ duration = gocept.filestore.doctor.finding.duration
 PAUSE = '2'  # seconds, as of watch(1)
 SHOWN = 20  # claims or intents of a store; JSON has all of them
 HOME, CLEAR_ROW, CLEAR_BELOW = '\x1b[H', '\x1b[K', '\x1b[J'
-WIDEST = 60  # characters of how a process calls itself, and of a bar
+WIDEST = 60  # characters of a bar
 
 
 @click.command()
@@ -136,28 +137,16 @@ def spaces(status):
 def claims(status):
     for claim in status['claims']:
         yield (claim['filename'], duration(claim['age']), claim['attempt'],
-               owner(claim))
-
-
-def owner(claim):
-    """Say who has it: all in one column, which can be as narrow as it has to.
-    """
-    if not claim['alive']:
-        return 'dead'
-    if claim['process'] is None:
-        return 'alive, on a host that is not known'
-    return ': '.join(filter(None, (
-        '%s on %s' % (claim['process'], claim['host']),
-        (claim['consumer'] or '')[:WIDEST])))
+               gocept.filestore.monitor.place.owner(claim))
 
 
 def waiting(found, others):
     for status in found:
         if status['waiting']['files']:
             yield '%s%s waiting for the next attempt, due in %s' % (
-                gocept.filestore.cli.terminal.text(status['store']) + ': '
+                gocept.filestore.doctor.finding.text(status['store']) + ': '
                 if others else '',
-                gocept.filestore.cli.terminal.counted(
+                gocept.filestore.doctor.finding.counted(
                     status['waiting']['files']),
                 duration(status['waiting']['next']))
 
@@ -173,7 +162,7 @@ def intents(status):
 def as_ages(found, others):
     """Show how many files are how old, as bars, like qshape(1) of Postfix."""
     return '\n\n'.join(
-        (gocept.filestore.cli.terminal.text(status['store']) + ':\n'
+        (gocept.filestore.doctor.finding.text(status['store']) + ':\n'
          if others else '') + table(
              ('AGE', 'NEW', 'WAITING', 'FAILED'), bars, [status], ())
         for status in found)
@@ -202,47 +191,5 @@ def drawn(counts):
 
 
 def as_metrics(found, others):
-    """Return the text format of Prometheus, by the library of its authors."""
-    import prometheus_client
-    import prometheus_client.registry
-    registry = prometheus_client.registry.CollectorRegistry()
-    for name, words, labels, values in METRICS:
-        gauge = prometheus_client.Gauge(
-            'filestore_' + name, words, ('store', *labels), registry=registry)
-        for status in found:
-            store = gocept.filestore.cli.terminal.text(status['store'])
-            for value, *label in values(status):
-                gauge.labels(store, *label).set(value)
-    return prometheus_client.generate_latest(registry).decode().rstrip('\n')
-
-
-def each_space(key):
-    return lambda status: [(space[key] or 0, name)
-                           for name, space in status['spaces'].items()]
-
-
-def each_state(key, name, states):
-    """Return how many claims, or intents, are in each of two states."""
-    return lambda status: [
-        (sum(found[name] == value for found in status[key]), state)
-        for value, state in zip((False, True), states, strict=True)]
-
-
-METRICS = (
-    ('files', 'Files in a space; in attempts, names that have failed',
-     ['space'], each_space('files')),
-    ('bytes', 'Bytes in a space', ['space'], each_space('bytes')),
-    ('oldest_seconds', 'How long the oldest file has been in a space',
-     ['space'], each_space('oldest')),
-    ('claims', 'Files that are claimed, by whether the process lives',
-     ['process'], each_state('claims', 'alive', ('dead', 'alive'))),
-    ('oldest_claim_seconds', 'How long a file has been claimed, at most', [],
-     lambda status: [(max(
-         (claim['age'] for claim in status['claims']), default=0),)]),
-    ('attempt', 'The highest attempt of a file that is claimed', [],
-     lambda status: [(max(
-         (claim['attempt'] for claim in status['claims']), default=0),)]),
-    ('waiting', 'Files that wait for their next attempt', [],
-     lambda status: [(status['waiting']['files'],)]),
-    ('intents', 'Batches whose process has died before their end', ['state'],
-     each_state('intents', 'decided', ('in doubt', 'committed'))))
+    import gocept.filestore.monitor.metrics
+    return gocept.filestore.monitor.metrics.exposition(found)

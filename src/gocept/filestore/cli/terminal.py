@@ -191,6 +191,9 @@ class Tally:
     """Counts files, tells what is wrong with some, and says how it went."""
 
     def __init__(self, done, total=None, has_bar=True):
+        # Where no more files can be opened, nothing new can be imported.
+        import gocept.filestore.doctor.finding
+        self._counted = gocept.filestore.doctor.finding.counted
         self._done = done
         self._bar = progress(total, has_bar)
         self._number = self._failed = 0
@@ -201,7 +204,8 @@ class Tally:
     def __exit__(self, kind, error, traceback):
         self._bar.close()
         if kind is None:
-            summary(self._number - self._failed, self._done, self._failed)
+            summary(self._counted(self._number - self._failed), self._done,
+                    self._failed)
 
     def attempt(self, action, item):
         import gocept.filestore.interfaces
@@ -280,13 +284,9 @@ def columns_beside_an_interrupt():
 
 
 def summary(done, verb, failed, status=0):
-    say('%s %s, %s failed' % (counted(done), verb, failed))
+    say('%s %s, %s failed' % (done, verb, failed))
     if status := status or int(failed > 0):
         raise click.exceptions.Exit(status)
-
-
-def counted(number, noun='file'):
-    return '%s %s%s' % (number, noun, '' if number == 1 else 's')
 
 
 def described(error, filename=None):
@@ -336,7 +336,9 @@ def table(headings, rows):
     What is None stays empty. If there is no room for the columns, each row is
     some lines of its own, with a heading and a value in each.
     """
-    rows = [list(map(text, row)) for row in rows]
+    import gocept.filestore.doctor.finding
+    rows = [list(map(gocept.filestore.doctor.finding.text, row))
+            for row in rows]
     titles = [styled(heading, bold=True) for heading in headings]
     if not sys.stdout.isatty():
         return aligned([titles, *rows])
@@ -385,10 +387,3 @@ def styled(text, **style):
     is_wanted = (sys.stdout.isatty() and os.environ.get('TERM') != 'dumb'
                  and not os.environ.get('NO_COLOR'))
     return click.style(text, **style) if is_wanted else text
-
-
-def text(value):
-    """Return one line that does not garble a terminal, and shows all of it."""
-    value = '' if value is None else str(value)
-    is_plain = value.isprintable() and value == value.strip()
-    return value if is_plain else repr(value)

@@ -8,6 +8,7 @@ import gocept.filestore.cli.terminal
 import gocept.filestore.disk.name
 import gocept.filestore.doctor.examination
 import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.reason
 import json
 
 
@@ -41,7 +42,7 @@ def clean(store, space, older_than, include, exclude, reason, dry_run, yes,
     wanted = gocept.filestore.disk.name.wanted(include or ['*'], exclude)
     if reason is not None:
         wanted = {failure['filename']
-                  for failure in gocept.filestore.cli.failed.chosen(
+                  for failure in gocept.filestore.monitor.reason.chosen(
                       store, include, exclude, reason)}.__contains__
     remove(functools.partial(store.clean, space, older_than), wanted,
            dry_run, gocept.filestore.cli.failed.asks(yes), as_json)
@@ -56,7 +57,7 @@ def remove(clean, wanted, dry_run, asks, as_json):
     if dry_run or as_json:
         gocept.filestore.cli.failed.tell_names(names, as_json)
     gocept.filestore.cli.terminal.say('%s %s' % (
-        gocept.filestore.cli.terminal.counted(len(names)),
+        gocept.filestore.doctor.finding.counted(len(names)),
         'would be removed' if dry_run else 'removed'))
 
 
@@ -78,7 +79,7 @@ def settle(store, intents, commit, as_json):
     if as_json:
         gocept.filestore.cli.failed.tell_names(settled, as_json)
     gocept.filestore.cli.terminal.say('%s %s' % (
-        gocept.filestore.cli.terminal.counted(len(settled), 'transaction'),
+        gocept.filestore.doctor.finding.counted(len(settled), 'transaction'),
         'committed' if commit else 'aborted'))
 
 

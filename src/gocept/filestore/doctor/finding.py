@@ -72,3 +72,14 @@ def duration(seconds):
         count, seconds = divmod(seconds, size)
         parts.append('%s%s' % (count, unit) if count else '')
     return ' '.join(list(filter(None, parts))[:2]) or '0s'
+
+
+def counted(number, noun='file'):
+    return '%s %s%s' % (number, noun, '' if number == 1 else 's')
+
+
+def text(value):
+    """Return one line that garbles nothing, and shows all of it."""
+    value = '' if value is None else str(value)
+    is_plain = value.isprintable() and value == value.strip()
+    return value if is_plain else repr(value)

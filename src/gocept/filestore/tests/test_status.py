@@ -16,7 +16,8 @@ import sys
 
 NO_PAPER = gocept.filestore.interfaces.Reject('no paper')
 NO_AGES = [0] * 10
-NONE = {'files': 0, 'bytes': 0, 'oldest': None, 'ages': NO_AGES}
+NONE = {'files': 0, 'bytes': 0, 'oldest': None, 'hour': 0, 'day': 0,
+        'ages': NO_AGES}
 NONE_DUE = {'files': 0, 'next': None, 'ages': NO_AGES}
 ONE_DUE = {'files': 1, 'next': 0, 'ages': [1, *NO_AGES[1:]]}
 UNSEEN = {'process': None, 'host': None, 'consumer': None}
@@ -88,6 +89,14 @@ class Spaces(StatusCase):
             found = self.status(arrival + age)['spaces']['new']['ages']
             self.assertEqual((10, 1), (len(found), found[place]), age)
             self.assertEqual(1, sum(found))
+
+    def test_lately(self):
+        self.put('cur', 'a')
+        arrival = self.arrival('cur', 'a')
+        for age, hour, day in ((-5, 1, 1), (3599, 1, 1), (3601, 0, 1),
+                               (86399, 0, 1), (86401, 0, 0)):
+            found = self.status(arrival + age)['spaces']['cur']
+            self.assertEqual((hour, day), (found['hour'], found['day']), age)
 
     def test_age_in_the_space(self):
         # Whatever its mtime says, and however long it was elsewhere.

@@ -1,6 +1,7 @@
 import contextlib
 import gocept.filestore.cli.check
 import gocept.filestore.interfaces
+import gocept.filestore.monitor.health
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import io
@@ -175,7 +176,7 @@ class Check(CheckCase):
 class Consumers(CheckCase):
 
     def consumers(self):
-        return gocept.filestore.cli.check.consumers(
+        return gocept.filestore.monitor.health.consumers(
             self.store, self.store.status())
 
     def test_who_publishes_and_looks_is_none(self):
@@ -217,4 +218,4 @@ class Consumers(CheckCase):
         status = self.store.status()
         self.path.rename(self.directory / 'aside')
         with self.assertRaises(gocept.filestore.interfaces.NotPrepared):
-            gocept.filestore.cli.check.consumers(self.store, status)
+            gocept.filestore.monitor.health.consumers(self.store, status)

@@ -1,5 +1,6 @@
-import gocept.filestore.cli.failed
 import gocept.filestore.cli.tests.test_upkeep
+import gocept.filestore.monitor.place
+import gocept.filestore.monitor.reason
 import gocept.filestore.tests.case
 import json
 import os
@@ -78,7 +79,7 @@ class Failed(FailedCase):
 class Alike(unittest.TestCase):
 
     def alike(self, reason, name='a'):
-        return gocept.filestore.cli.failed.alike(
+        return gocept.filestore.monitor.reason.alike(
             {'filename': name, 'error': reason})
 
     def test_numbers(self):
@@ -135,7 +136,7 @@ class Show(FailedCase):
                          self.lines('show', 'store', 'b')[0])
 
     def test_on_its_way(self):
-        self.assertEqual('on its way', gocept.filestore.cli.failed.state(
+        self.assertEqual('on its way', gocept.filestore.monitor.place.state(
             {'space': 'work', 'due': None, 'alive': None}))
 
     def test_path(self):

@@ -1,0 +1,1 @@
+"""How a store is, in figures and words, for whoever watches it."""

@@ -1,0 +1,50 @@
+"""What has failed, and for which reasons, of which many are alike."""
+import gocept.filestore.disk.name
+import re
+
+
+WORD = re.compile(r'[^\s\'"/:;,()=<>]+')
+NUMBER = re.compile(r'\b0x[0-9a-fA-F]+|[0-9]+')
+
+
+def chosen(store, include, exclude, reason):
+    """Return the failures that are wanted, longest there first."""
+    part = (reason or '').casefold()
+    return [failure for failure in store.failures(
+                gocept.filestore.disk.name.wanted(include or ['*'], exclude))
+            if part in (failure['error'] or '').casefold()]
+
+
+def grouped(failures):
+    """Return a dictionary for each reason, that of most files first."""
+    groups = [described(*group) for group in groups_of(failures).items()]
+    return sorted(groups, key=lambda group: -group['files'])
+
+
+def groups_of(failures):
+    """Return the failures by what their reasons have in common."""
+    found = {}
+    for failure in failures:
+        found.setdefault(alike(failure), []).append(failure)
+    return found
+
+
+def described(likeness, failures):
+    reasons = {failure['error'] for failure in failures}
+    return {
+        'files': len(failures),
+        'newest': failures[0]['age'],
+        'oldest': failures[-1]['age'],
+        'reason': reasons.pop() if len(reasons) == 1 else likeness}
+
+
+def alike(failure):
+    """Return a reason without what differs from file to file."""
+    name = failure['filename']
+    names = name, gocept.filestore.disk.name.original(name)
+    reason = failure['error'] or ''
+    for name in names:
+        if not WORD.fullmatch(name):  # too odd to be there by chance
+            reason = reason.replace(name, '{}')
+    return NUMBER.sub('#', WORD.sub(
+        lambda word: '{}' if word[0] in names else word[0], reason))

@@ -1,0 +1,79 @@
+"""Stores in Pyramid: from its settings, in its transactions, and as pages.
+
+    config.include('gocept.filestore.pyramid')
+
+Settings, all of which may be left out:
+
+    filestore.stores.NAME           the directory of a store, which is
+                                    registered by this name
+    filestore.prefix                the address of the pages, "filestores"
+    filestore.permission            who may look; without it there are none
+    filestore.action_permission     who may put back, clean and settle
+
+``request.filestore(name='')`` is the `ITransactionalFileStore` of a request,
+in the transaction of ``request.tm`` if pyramid_tm is there.
+"""
+import gocept.filestore.datamanager
+import gocept.filestore.filestore
+import gocept.filestore.interfaces
+import gocept.filestore.web.application
+import pyramid.request
+import transaction
+import zope.component
+
+
+IFileStore = gocept.filestore.interfaces.IFileStore
+STORES = 'filestore.stores.'
+
+
+def includeme(config):
+    settings = config.registry.settings
+    for key, path in sorted(settings.items()):
+        if key.startswith(STORES):
+            config.registry.registerUtility(
+                gocept.filestore.filestore.FileStore(path), IFileStore,
+                key.removeprefix(STORES))
+    config.add_request_method(filestore)
+    if permission := settings.get('filestore.permission'):
+        config.add_route('filestores', '/%s*subpath' % settings.get(
+            'filestore.prefix', 'filestores').strip('/'))
+        config.add_view(
+            Pages(config.registry,
+                  settings.get('filestore.action_permission')),
+            route_name='filestores', permission=permission)
+
+
+def filestore(request, name=''):
+    """Return the store of this name as the transaction sees it."""
+    store = request.registry.queryUtility(IFileStore, name)
+    if store is None:  # registered for all applications of the process
+        store = zope.component.getUtility(IFileStore, name)
+    return gocept.filestore.datamanager.TransactionalFileStore(
+        store, getattr(request, 'tm', transaction.manager))
+
+
+class Pages:
+    """The pages as a view, which knows who may act."""
+
+    def __init__(self, registry, permission):
+        self._registry = registry
+        self._permission = permission
+        self._application = gocept.filestore.web.application.Application(
+            self._stores, lambda request: request.environ[__name__])
+
+    def __call__(self, context, request):
+        inner = request.copy()
+        inner.environ[__name__] = self._who(context, request)
+        inner.subpath = request.matchdict['subpath']
+        return pyramid.request.call_app_with_subpath_as_path_info(
+            inner, self._application)
+
+    def _stores(self):
+        return {**gocept.filestore.web.application.registered(),
+                **dict(self._registry.getUtilitiesFor(IFileStore))}
+
+    def _who(self, context, request):
+        if self._permission and request.has_permission(
+                self._permission, context):
+            return request.authenticated_userid or 'somebody'
+        return None

@@ -1,0 +1,172 @@
+"""The pages that are only to be read."""
+import contextlib
+import gocept.filestore.disk.layout
+import gocept.filestore.disk.name
+import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.health
+import gocept.filestore.monitor.place
+import gocept.filestore.monitor.reason
+import gocept.filestore.web.listing
+import gocept.filestore.web.look
+import gocept.filestore.web.page
+import gocept.filestore.web.picture
+import json
+import os
+import urllib.parse
+import webob
+import webob.exc
+
+
+Looks = gocept.filestore.web.look.Looks
+health_of = gocept.filestore.monitor.health
+SHOWN = 20  # claims, and reasons
+BLOCK = 64 * 1024  # bytes that are sent at once
+
+
+def overview(visit):
+    found = visit.looks.at(visit.stores)
+    return gocept.filestore.web.page.page(
+        'overview', visit, rows=[
+            {'name': name, 'health': found[name][1], 'status': found[name][0],
+             'picture': found[name][0] and picture(found[name][0])}
+            for name in visit.stores])
+
+
+def picture(status):
+    table = gocept.filestore.web.picture.ages(status)
+    return {'table': [row for row in table if row['new'] or row['waiting']
+                      or row['failed']],
+            'bars': gocept.filestore.web.picture.bars(table),
+            'size': gocept.filestore.web.picture.size(table)}
+
+
+def store(visit):
+    store = visit.store
+    status, health = visit.looks.at({'': store})['']
+    if status is None:
+        return gocept.filestore.web.page.page(
+            'store', visit, health=health, status=None)
+    space = visit.arguments.get('space', 'new')
+    pattern = visit.arguments.get('name', '')
+    number = page_number(visit.arguments.get('page', '1'))
+    files, total = gocept.filestore.web.listing.listed(
+        store, space, pattern, number)
+    before, after = gocept.filestore.web.listing.pages(number, total)
+    groups = reasons(store) if status['spaces']['failed']['files'] else []
+    return gocept.filestore.web.page.page(
+        'store', visit, health=health, status=status, picture=picture(status),
+        space=space, spaces=gocept.filestore.web.listing.SPACES,
+        pattern=pattern, files=files, total=total, number=number,
+        before=before, after=after, claims=status['claims'][:SHOWN],
+        groups=groups[:SHOWN], more_groups=len(groups[SHOWN:]),
+        owner=gocept.filestore.monitor.place.owner)
+
+
+def reasons(store):
+    """Return the reasons of what has failed, those of most files first."""
+    groups = gocept.filestore.monitor.reason.groups_of(store.failures())
+    return sorted((
+        {**gocept.filestore.monitor.reason.described(likeness, failures),
+         'likeness': likeness}
+        for likeness, failures in groups.items()),
+        key=lambda group: -group['files'])
+
+
+def page_number(text):
+    with contextlib.suppress(ValueError):
+        if 0 < (number := int(text)) < 10 ** 9:
+            return number
+    raise webob.exc.HTTPBadRequest('%r is no page' % text)
+
+
+def file(visit):
+    name = visit.argument('name')
+    return gocept.filestore.web.page.page(
+        'file', visit, name=name, places=[
+            {**place, 'state': gocept.filestore.monitor.place.state(place),
+             'can_be_put_back': place['space'] == 'failed'
+             or place['due'] is not None,
+             'events': [described(event) for event in place['events']]}
+            for place in visit.store.history(name)])
+
+
+def described(event):
+    """Return an event in the words of `filestore show`."""
+    return {
+        'time': gocept.filestore.doctor.finding.text(event['time'])
+        [:19].replace('T', ' '),
+        'words': '%s process %s of %s' % (
+            gocept.filestore.monitor.place.told(event), event['process'],
+            event['host']),
+        'reason': gocept.filestore.web.page.cut(
+            event['traceback'] or event['error'] or '')}
+
+
+def contents(visit):
+    """Send a file as it is, whatever its size, to be kept and not shown."""
+    path = visit.store.path
+    name = gocept.filestore.disk.name.check(visit.argument('name'), path)
+    layout = gocept.filestore.disk.layout.Layout(path)
+    layout['new']  # or it is no store, and tells so
+    space_name = visit.argument('space')
+    layout.check(space_name, gocept.filestore.web.listing.SPACES)
+    space = layout.get(space_name)
+    if space is None:
+        raise webob.exc.HTTPNotFound('there is nothing in %r' % space_name)
+    space.check(name)
+    opened = open(space.open(name), 'rb')
+    size = os.fstat(opened.fileno()).st_size
+    response = webob.Response(
+        app_iter=Blocks(opened, size), content_type='application/octet-stream')
+    response.content_length = size
+    response.headers['Content-Disposition'] = (
+        "attachment; filename*=UTF-8''" + urllib.parse.quote(
+            os.fsencode(name), safe=''))
+    return response
+
+
+class Blocks:
+    """What a file contained when it was opened, piece by piece."""
+
+    def __init__(self, file, size):
+        self._file = file
+        self._left = size
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        block = self._file.read(min(BLOCK, self._left))
+        self._left -= len(block)
+        if not block:
+            raise StopIteration
+        return block
+
+    def close(self):
+        self._file.close()
+
+
+def health(visit):
+    """Tell a load balancer, or a probe, whether all is well."""
+    found = [health for _, health in visit.looks.at(visit.stores).values()]
+    states = [each['status'] for each in found]
+    worst = max(states, key=list(health_of.STATES).index, default='OK')
+    return webob.Response(
+        json.dumps({'status': worst, 'stores': found}) + '\n',
+        status=200 if worst in ('OK', 'WARNING') else 503,
+        content_type='application/json', charset='utf-8')
+
+
+def metrics(visit):
+    try:
+        import gocept.filestore.monitor.metrics
+    except ModuleNotFoundError as error:
+        raise webob.exc.HTTPNotFound(
+            '%s is not installed, the extra [metrics] has it'
+            % error.name) from None
+    found = [status for status, _ in visit.looks.at(visit.stores).values()
+             if status is not None]
+    return webob.Response(
+        gocept.filestore.monitor.metrics.exposition(found) + '\n',
+        content_type='text/plain', charset='utf-8',
+        content_type_params={'version': '0.0.4'})
