@@ -1,13 +1,13 @@
 """What a worker tells of its files, and the process that counts them."""
 import contextlib
 import fcntl
+import gocept.filestore.disk.process
 import gocept.filestore.interfaces
 import json
 import logging
 import os
 import setproctitle
 import signal
-import sys
 import time
 import zope.component
 import zope.event
@@ -119,7 +119,21 @@ class Metrics:
 
 def serve(address, reader):
     """Serve metrics until SIGTERM; no worker shares a thread with that."""
-    signal.signal(signal.SIGTERM, lambda *args: sys.exit())
+    bell = gocept.filestore.disk.process.Bell()
+    with (bell.rung_by_signals(),
+          gocept.filestore.disk.process.handled(signal.SIGTERM, bell.ring)):
+        metrics = announced(address)
+        rest = b''
+        while not bell.wait(others=[reader]):
+            *lines, rest = (rest + os.read(reader, SIZE)).split(b'\n')
+            for line in lines:
+                # Who died before may have got the beginning of a line.
+                with contextlib.suppress(ValueError):
+                    metrics.count(*json.loads(line))
+
+
+def announced(address):
+    """Return metrics that are served, and say where."""
     metrics = Metrics()
     try:
         url = metrics.listen(*address)
@@ -130,8 +144,4 @@ def serve(address, reader):
     tell_title('metrics at ' + url)
     # It stays when others are exchanged, and a log file may be moved aside.
     logging.basicConfig(handlers=(), force=True)
-    with open(reader) as lines:
-        while True:
-            # Who died before may have got the beginning of a line.
-            with contextlib.suppress(ValueError):
-                metrics.count(*json.loads(lines.readline()))
+    return metrics

@@ -23,7 +23,6 @@ import unittest
 
 
 environment = gocept.filestore.tests.story.environment
-LONGEST = 600  # seconds; a test that takes longer waits for something
 NOBODY = 65534
 ONCE = gocept.filestore.retry.policy.RetryPolicy(attempts=1)
 
@@ -54,7 +53,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         obstacle = not_mounted(getattr(self.test, 'mounts', self.mounts))
         obstacle and self.skipTest(obstacle)
-        self.begin_to_wait()
+        gocept.filestore.tests.story.begin_to_wait()
         self.addCleanup(faulthandler.cancel_dump_traceback_later)
         if self.variant == 'by_link':
             self.move_by_link()
@@ -64,11 +63,6 @@ class Case(unittest.TestCase):
         self.path = self.directory / 'store'
         self.store = self.open_store()
         self.store.prepare()
-
-    def begin_to_wait(self):
-        """Whoever waits in vain says where, and ends the run."""
-        faulthandler.dump_traceback_later(
-            LONGEST, exit=True, file=sys.__stderr__)
 
     def open_store(self, **options):
         return gocept.filestore.filestore.FileStore(

@@ -1,4 +1,5 @@
 """What a story looks at the world with, and many a test as well."""
+import faulthandler
 import os
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import unittest.mock
 import zope.testing.setupstack
 import zope.testing.wait
 
+
+LONGEST = 600  # seconds; what takes longer waits for something
 
 def ls(*path):
     """Print the names in a directory, sorted, one to a line."""
@@ -68,8 +71,15 @@ def environment(**more):
     return {**kept, 'PYTHONPATH': path, **more}
 
 
+def begin_to_wait():
+    """Let who waits in vain say where, and end the run."""
+    faulthandler.dump_traceback_later(
+        LONGEST, exit=True, file=sys.__stderr__)
+
+
 def set_up(test):
     """Give a story a fresh working directory, and helpers to look at it."""
+    begin_to_wait()
     zope.testing.setupstack.setUpDirectory(test)
     # Programs that a story runs find the packages which it finds.
     zope.testing.setupstack.context_manager(test, unittest.mock.patch.dict(
@@ -80,3 +90,4 @@ def set_up(test):
 
 def tear_down(test):
     zope.testing.setupstack.tearDown(test)
+    faulthandler.cancel_dump_traceback_later()

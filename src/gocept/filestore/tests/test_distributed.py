@@ -15,6 +15,7 @@ import gocept.filestore.doctor.finding
 import gocept.filestore.filestore
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
+import gocept.filestore.tests.story
 import gocept.filestore.tests.test_race
 import gocept.filestore.tests.test_stories
 import gocept.filestore.tests.volume
@@ -163,7 +164,7 @@ class Races(Case):
 
     def begin(self):
         """Begin with an empty store, which no host remembers."""
-        self.begin_to_wait()
+        gocept.filestore.tests.story.begin_to_wait()
         self.stop()
         self.path = self.path.with_name('race-%s' % time.time_ns())
         self.paths = [path.with_name(self.path.name) for path in self.paths]

@@ -233,6 +233,17 @@ class Metrics(Case):
         self.stop(server)
 
     @gocept.filestore.tests.case.slow
+    def test_signal_that_another_thread_gets(self):
+        server = self.serve_metrics()
+        self.url()
+        process = self.process()
+        thread = max(map(int, os.listdir('/proc/%s/task' % process)))
+        self.assertNotEqual(process, thread)
+        os.kill(thread, signal.SIGTERM)
+        self.wait_for_log('process %s exited with status 0' % process)
+        self.stop(server)
+
+    @gocept.filestore.tests.case.slow
     def test_address_that_is_taken(self):
         with contextlib.closing(socket.create_server(
                 ('127.0.0.1', 0))) as taken:
