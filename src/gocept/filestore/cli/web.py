@@ -2,9 +2,11 @@
 import click
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
+import gocept.filestore.disk.process
 import gocept.filestore.web.application
 import ipaddress
 import os
+import threading
 import waitress.server
 
 
@@ -32,9 +34,15 @@ def web(stores, listen, allow_actions):
     server = waitress.server.create_server(
         application, host=host, port=port, threads=THREADS,
         clear_untrusted_proxy_headers=True)
+    gocept.filestore.cli.terminal.tell_more()  # who has acted
     gocept.filestore.cli.terminal.say('the page is at ' + url(host, server))
-    raise click.exceptions.Exit(gocept.filestore.cli.terminal.until_stopped(
-        server.run, end))
+    bell = gocept.filestore.disk.process.Bell()
+    # It waits for half a minute where a signal does not wake it.
+    threading.Thread(target=server.run, daemon=True).start()
+    with bell.rung_by_signals():
+        status = gocept.filestore.cli.terminal.until_stopped(
+            bell.wait, bell.ring)
+    raise click.exceptions.Exit(status)
 
 
 def named(stores):
@@ -65,7 +73,3 @@ def hosts(host):
 def url(host, server):
     return 'http://%s:%s/' % (
         '[%s]' % host if ':' in host else host, server.effective_port)
-
-
-def end(*args):
-    raise SystemExit  # what its loop ends with
