@@ -38,9 +38,15 @@ DIRECTIONS = {
     'security': '',
     'zcml': 'filestore server security interfaces',
     'doctor': 'batch retry disk interfaces',
-    'cli': 'filestore server consumer doctor retry disk interfaces',
+    'monitor': 'doctor disk interfaces',
+    'web': 'monitor doctor retry disk interfaces',
+    'pyramid': 'web datamanager filestore interfaces',
+    'cli': 'web monitor filestore server consumer doctor retry disk '
+           'interfaces',
     'testing': 'filestore disk interfaces'}
-EDGES = {'cli', 'zcml', 'testing'}
+EDGES = {'cli', 'pyramid', 'zcml', 'testing'}
+# What lives in an application that is not installed here.
+ELSEWHERE = {'web.zope'}
 # Where one imports when it is needed, which may be never.
 LATE = {'cli', 'testing'}
 
@@ -63,7 +69,7 @@ INSIDE = {
 
 def package_modules():
     for name in HOUSE.modules:
-        if not name.endswith('__main__'):  # which would run
+        if name not in ELSEWHERE and not name.endswith('__main__'):
             yield importlib.import_module(
                 ('gocept.filestore.' + name).removesuffix('.__init__'))
 
