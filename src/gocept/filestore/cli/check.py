@@ -2,8 +2,8 @@
 import click
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
-import gocept.filestore.doctor.finding
 import gocept.filestore.monitor.health
+import gocept.filestore.monitor.words
 import json
 import re
 import sys
@@ -93,8 +93,8 @@ def line(worst, found, bounds):
            for each in found if each['status'] != 'OK']
     files = sum(each['values'].get('new', 0) for each in found)
     text = '; '.join(bad) or '%s waiting in %s' % (
-        gocept.filestore.doctor.finding.counted(files),
-        gocept.filestore.doctor.finding.counted(len(found), 'store'))
+        gocept.filestore.monitor.words.counted(files),
+        gocept.filestore.monitor.words.counted(len(found), 'store'))
     data = ' '.join(
         performance(each['store'] + ' ' if found[1:] else '', label, value,
                     *bounds[label])
@@ -115,5 +115,5 @@ def performance(prefix, label, value, *bounds):
 
 def plain(text):
     """Return a text in one line, and without the bar that would end it."""
-    return gocept.filestore.doctor.finding.text(
+    return gocept.filestore.monitor.words.text(
         text.replace('\n', ' ')).replace('|', '_')

@@ -3,10 +3,10 @@ import click
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
 import gocept.filestore.disk.name
-import gocept.filestore.doctor.finding
 import gocept.filestore.interfaces
 import gocept.filestore.monitor.place
 import gocept.filestore.monitor.reason
+import gocept.filestore.monitor.words
 import gocept.filestore.retry.attempt
 import json
 import os
@@ -14,7 +14,7 @@ import sys
 
 
 chosen = gocept.filestore.monitor.reason.chosen
-duration = gocept.filestore.doctor.finding.duration
+duration = gocept.filestore.monitor.words.duration
 SHOWN = 500  # characters of a reason
 
 
@@ -68,12 +68,12 @@ def show(store, name, as_json):
         return print(json.dumps(found))
     for place in found:
         print('%s: %s' % (
-            gocept.filestore.doctor.finding.text(os.path.join(
+            gocept.filestore.monitor.words.text(os.path.join(
                 store.path, place['space'],
                 gocept.filestore.disk.name.bare(name))),
             gocept.filestore.monitor.place.state(place)))
         print('  %s, mode %03o, there for %s' % (
-            gocept.filestore.doctor.finding.counted(place['bytes'], 'byte'),
+            gocept.filestore.monitor.words.counted(place['bytes'], 'byte'),
             place['mode'], duration(place['age'])))
         for item in place['metadata'].items():
             print('  %s: %s' % tuple(map(printables, item)))
@@ -84,7 +84,7 @@ def show(store, name, as_json):
 def tell(event):
     """Print when which process has written what down, and the reason."""
     time, process, host = (
-        gocept.filestore.doctor.finding.text(event[fact])
+        gocept.filestore.monitor.words.text(event[fact])
         for fact in ('time', 'process', 'host'))
     print('  %s UTC  %s process %s of %s' % (
         time[:19].replace('T', ' '),
@@ -155,7 +155,7 @@ def tell_names(names, as_json):
     if as_json:
         return print(json.dumps(names))
     for name in names:
-        print(gocept.filestore.doctor.finding.text(name))
+        print(gocept.filestore.monitor.words.text(name))
 
 
 def asks(yes):
@@ -168,7 +168,7 @@ def agree(verb, number):
     if number < 2:
         return
     sys.stderr.write('%s %s? [y/N] ' % (
-        verb, gocept.filestore.doctor.finding.counted(number)))
+        verb, gocept.filestore.monitor.words.counted(number)))
     sys.stderr.flush()
     answer = sys.stdin.buffer.readline()
     if not answer.endswith(b'\n'):  # the end of the input: nobody typed Enter

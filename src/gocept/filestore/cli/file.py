@@ -4,8 +4,8 @@ import errno
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
 import gocept.filestore.disk.copy
-import gocept.filestore.doctor.finding
 import gocept.filestore.filestore
+import gocept.filestore.monitor.words
 import json
 import os
 import stat
@@ -141,7 +141,7 @@ def list_space(store, space, null, as_json):
     end = b'\0' if null else b'\n'
     is_raw = null or not sys.stdout.isatty()
     click.echo(b''.join(
-        os.fsencode(path if is_raw else gocept.filestore.doctor.finding.text(
+        os.fsencode(path if is_raw else gocept.filestore.monitor.words.text(
             path)) + end for path in store.list(space)), nl=False)
 
 

@@ -3,7 +3,7 @@ import click
 import collections
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
-import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.words
 import gocept.filestore.server.collector
 
 
@@ -44,7 +44,7 @@ def intake(directory, store, watch, quiet, marker, include, exclude, verbose):
         collect, collector.stop)
     for reason, count in collections.Counter(folder.waiting.values()).items():
         gocept.filestore.cli.terminal.say('%s left: %s' % (
-            gocept.filestore.doctor.finding.counted(count), reason))
+            gocept.filestore.monitor.words.counted(count), reason))
     gocept.filestore.cli.terminal.summary(
-        gocept.filestore.doctor.finding.counted(collector.taken), 'taken',
+        gocept.filestore.monitor.words.counted(collector.taken), 'taken',
         collector.refused, status)

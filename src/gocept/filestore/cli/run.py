@@ -6,9 +6,9 @@ import gocept.filestore.cli.worker
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.process
 import gocept.filestore.disk.space
-import gocept.filestore.doctor.finding
 import gocept.filestore.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.monitor.words
 import gocept.filestore.retry.policy
 import json
 import os
@@ -174,7 +174,7 @@ def run(path, command, workers, include, exclude, order, keep, watch, poll,
     status = gocept.filestore.cli.terminal.until_stopped(
         lambda: threads.run(command), threads.stop, threads.abandon)
     gocept.filestore.cli.terminal.summary(
-        gocept.filestore.doctor.finding.counted(command.finished),
+        gocept.filestore.monitor.words.counted(command.finished),
         'processed', command.failed, status)
 
 

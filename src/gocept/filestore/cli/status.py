@@ -3,8 +3,9 @@ import click
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.terminal
 import gocept.filestore.disk.layout
-import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.metrics
 import gocept.filestore.monitor.place
+import gocept.filestore.monitor.words
 import json
 import math
 import shutil
@@ -12,7 +13,7 @@ import sys
 import time
 
 
-duration = gocept.filestore.doctor.finding.duration
+duration = gocept.filestore.monitor.words.duration
 PAUSE = '2'  # seconds, as of watch(1)
 SHOWN = 20  # claims or intents of a store; JSON has all of them
 HOME, CLEAR_ROW, CLEAR_BELOW = '\x1b[H', '\x1b[K', '\x1b[J'
@@ -144,9 +145,9 @@ def waiting(found, others):
     for status in found:
         if status['waiting']['files']:
             yield '%s%s waiting for the next attempt, due in %s' % (
-                gocept.filestore.doctor.finding.text(status['store']) + ': '
+                gocept.filestore.monitor.words.text(status['store']) + ': '
                 if others else '',
-                gocept.filestore.doctor.finding.counted(
+                gocept.filestore.monitor.words.counted(
                     status['waiting']['files']),
                 duration(status['waiting']['next']))
 
@@ -162,7 +163,7 @@ def intents(status):
 def as_ages(found, others):
     """Show how many files are how old, as bars, like qshape(1) of Postfix."""
     return '\n\n'.join(
-        (gocept.filestore.doctor.finding.text(status['store']) + ':\n'
+        (gocept.filestore.monitor.words.text(status['store']) + ':\n'
          if others else '') + table(
              ('AGE', 'NEW', 'WAITING', 'FAILED'), bars, [status], ())
         for status in found)
@@ -191,5 +192,4 @@ def drawn(counts):
 
 
 def as_metrics(found, others):
-    import gocept.filestore.monitor.metrics
     return gocept.filestore.monitor.metrics.exposition(found)

@@ -192,8 +192,8 @@ class Tally:
 
     def __init__(self, done, total=None, has_bar=True):
         # Where no more files can be opened, nothing new can be imported.
-        import gocept.filestore.doctor.finding
-        self._counted = gocept.filestore.doctor.finding.counted
+        import gocept.filestore.monitor.words
+        self._counted = gocept.filestore.monitor.words.counted
         self._done = done
         self._bar = progress(total, has_bar)
         self._number = self._failed = 0
@@ -336,8 +336,8 @@ def table(headings, rows):
     What is None stays empty. If there is no room for the columns, each row is
     some lines of its own, with a heading and a value in each.
     """
-    import gocept.filestore.doctor.finding
-    rows = [list(map(gocept.filestore.doctor.finding.text, row))
+    import gocept.filestore.monitor.words
+    rows = [list(map(gocept.filestore.monitor.words.text, row))
             for row in rows]
     titles = [styled(heading, bold=True) for heading in headings]
     if not sys.stdout.isatty():

@@ -9,10 +9,11 @@ import gocept.filestore.disk.name
 import gocept.filestore.doctor.examination
 import gocept.filestore.doctor.finding
 import gocept.filestore.monitor.reason
+import gocept.filestore.monitor.words
 import json
 
 
-duration = gocept.filestore.doctor.finding.duration
+duration = gocept.filestore.monitor.words.duration
 COLOURS = {gocept.filestore.doctor.finding.OK: 'green',
            gocept.filestore.doctor.finding.NOTE: 'yellow',
            gocept.filestore.doctor.finding.PROBLEM: 'red'}
@@ -57,7 +58,7 @@ def remove(clean, wanted, dry_run, asks, as_json):
     if dry_run or as_json:
         gocept.filestore.cli.failed.tell_names(names, as_json)
     gocept.filestore.cli.terminal.say('%s %s' % (
-        gocept.filestore.doctor.finding.counted(len(names)),
+        gocept.filestore.monitor.words.counted(len(names)),
         'would be removed' if dry_run else 'removed'))
 
 
@@ -79,7 +80,7 @@ def settle(store, intents, commit, as_json):
     if as_json:
         gocept.filestore.cli.failed.tell_names(settled, as_json)
     gocept.filestore.cli.terminal.say('%s %s' % (
-        gocept.filestore.doctor.finding.counted(len(settled), 'transaction'),
+        gocept.filestore.monitor.words.counted(len(settled), 'transaction'),
         'committed' if commit else 'aborted'))
 
 

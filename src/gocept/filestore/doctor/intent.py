@@ -1,5 +1,6 @@
 """Transactions that were left behind."""
 import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.words
 
 
 KINDS = (('publish', 'publishes'), ('finish', 'finishes'),
@@ -30,5 +31,5 @@ def intents(spaces):
 def described(intent):
     deeds = ['%s %s' % (verb, ', '.join(map(repr, intent[kind])))
              for kind, verb in KINDS if intent[kind]]
-    age = gocept.filestore.doctor.finding.duration(intent['age'])
+    age = gocept.filestore.monitor.words.duration(intent['age'])
     return ', and '.join([age + ' old', *deeds])

@@ -3,8 +3,8 @@ import collections
 import gocept.filestore.disk.inotify
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.space
-import gocept.filestore.doctor.finding
 import gocept.filestore.interfaces
+import gocept.filestore.monitor.words
 
 
 # The exit status of each; of several, the one that is last here counts.
@@ -95,5 +95,5 @@ def is_beyond(label, value, number):
 def told(label, value):
     measure = MEASURES[label]
     return measure.words % (
-        gocept.filestore.doctor.finding.duration(value) if measure.unit else
-        gocept.filestore.doctor.finding.counted(value, NOUNS[label]))
+        gocept.filestore.monitor.words.duration(value) if measure.unit else
+        gocept.filestore.monitor.words.counted(value, NOUNS[label]))

@@ -1,17 +1,16 @@
 """What `status` tells, in the text format of Prometheus."""
-import gocept.filestore.doctor.finding
-import prometheus_client
-import prometheus_client.registry
+import gocept.filestore.monitor.words
 
 
 def exposition(found):
     """Return the text format of Prometheus, by the library of its authors."""
-    registry = prometheus_client.registry.CollectorRegistry()
+    import prometheus_client
+    registry = prometheus_client.CollectorRegistry()
     for name, words, labels, values in METRICS:
         gauge = prometheus_client.Gauge(
             'filestore_' + name, words, ('store', *labels), registry=registry)
         for status in found:
-            store = gocept.filestore.doctor.finding.text(status['store'])
+            store = gocept.filestore.monitor.words.text(status['store'])
             for value, *label in values(status):
                 gauge.labels(store, *label).set(value)
     return prometheus_client.generate_latest(registry).decode().rstrip('\n')

@@ -1,5 +1,5 @@
 """Where a file is, who has it, and what has happened to it, in words."""
-import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.words
 
 
 STATES = {'tmp': 'a draft', 'new': 'waits', 'failed': 'given up',
@@ -19,7 +19,7 @@ def state(place):
         return STATES[place['space']]
     if place['due'] is not None:
         return 'waits for its next attempt, due in %s' % (
-            gocept.filestore.doctor.finding.duration(place['due']))
+            gocept.filestore.monitor.words.duration(place['due']))
     return {True: 'being worked on', False: 'its process has died',
             None: 'on its way'}[place['alive']]
 
@@ -28,7 +28,7 @@ def told(event):
     """Say what has happened; the words go on with a process."""
     kind = event['event']
     return (EVENTS[kind] % event if kind in EVENTS
-            else gocept.filestore.doctor.finding.text(kind))
+            else gocept.filestore.monitor.words.text(kind))
 
 
 def owner(claim):

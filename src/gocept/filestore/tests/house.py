@@ -13,13 +13,16 @@ import pathlib
 PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 PREFIX = 'gocept.filestore.'
 MOST = {
-    'modules on top': 12,
+    # 12 when the house was built, and Pyramid includes `pyramid`.
+    'modules on top': 13,
     # 80 when the house was built. What is for whoever keeps it running came
-    # after that: check, status, failed, collector, progress.
-    'modules in all': 85,
+    # after that: check, status, failed, collector, progress; and then the
+    # page, with what it shares with the command line, monitor and web.
+    'modules in all': 101,
     'modules in the largest wing': 13,
     'floors': 8,
-    'arrows between wings': 65,
+    # 65 before there were monitor, web and `pyramid`.
+    'arrows between wings': 76,
     'wings in a circle': 0,
     'modules with one importer, and no story or test': 15,
     'lines': 10000}

@@ -1,8 +1,8 @@
 """What is done by a form: put back, clean, settle."""
 import gocept.filestore.disk.space
-import gocept.filestore.doctor.finding
 import gocept.filestore.interfaces
 import gocept.filestore.monitor.reason
+import gocept.filestore.monitor.words
 import gocept.filestore.web.page
 import gocept.filestore.web.token
 import logging
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 SHOWN = 20  # errors
 CLEANED = ('cur', 'failed', 'tmp')
 UNITS = {'m': 60, 'h': 3600, 'd': 86400}
-counted = gocept.filestore.doctor.finding.counted
+counted = gocept.filestore.monitor.words.counted
 
 
 def respond(action, visit):

@@ -54,6 +54,7 @@ def registered():
 @gocept.filestore.interfaces.implementer(
     gocept.filestore.interfaces.IWebApplication)
 class Application:
+    """The pages."""
 
     def __init__(self, stores=registered, who=None, hosts=None):
         self._stores = stores

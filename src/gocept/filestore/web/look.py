@@ -2,7 +2,6 @@
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import gocept.filestore.monitor.health
-import gocept.filestore.retry.attempt
 import queue
 import threading
 import time
@@ -67,4 +66,4 @@ def look(store):
 def reason(error):
     if isinstance(error, OSError):
         return gocept.filestore.disk.space.described(error)
-    return gocept.filestore.retry.attempt.bounded(repr(error))
+    return repr(error)

@@ -1,7 +1,7 @@
 """Pages, made of what is known by templates beside this module."""
 import chameleon
 import functools
-import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.words
 import gocept.filestore.web.address
 import gocept.filestore.web.token
 import importlib.resources
@@ -46,12 +46,12 @@ def refusal(request, error):
 def rendered(template, /, **known):
     text = templates()[template](
         templates=templates(), shown=shown, size=size, counted=counted,
-        duration=gocept.filestore.doctor.finding.duration,
+        duration=gocept.filestore.monitor.words.duration,
         address=gocept.filestore.web.address.address, cut=cut, **known)
     return DOCTYPE + text.encode('utf-8', 'backslashreplace').decode('utf-8')
 
 
-counted = gocept.filestore.doctor.finding.counted
+counted = gocept.filestore.monitor.words.counted
 
 
 def shown(value):

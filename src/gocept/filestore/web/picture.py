@@ -1,7 +1,7 @@
 """How old the files are that wait, as a picture: qshape(1) of Postfix, drawn.
 """
 import gocept.filestore.disk.layout
-import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.words
 
 
 WIDTH, HEIGHT, GAP = 34, 72, 6  # of a bar, the highest one, and between two
@@ -10,7 +10,7 @@ KINDS = ('new', 'waiting', 'failed')
 
 def ages(status):
     """Return for each age its name, and how many are that old, by kinds."""
-    bounds = [gocept.filestore.doctor.finding.duration(bound)
+    bounds = [gocept.filestore.monitor.words.duration(bound)
               for bound in gocept.filestore.disk.layout.AGES]
     names = ['< ' + bound for bound in bounds] + ['> ' + bounds[-1]]
     counts = zip(status['spaces']['new']['ages'], status['waiting']['ages'],

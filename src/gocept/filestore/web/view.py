@@ -2,10 +2,11 @@
 import contextlib
 import gocept.filestore.disk.layout
 import gocept.filestore.disk.name
-import gocept.filestore.doctor.finding
 import gocept.filestore.monitor.health
+import gocept.filestore.monitor.metrics
 import gocept.filestore.monitor.place
 import gocept.filestore.monitor.reason
+import gocept.filestore.monitor.words
 import gocept.filestore.web.listing
 import gocept.filestore.web.look
 import gocept.filestore.web.page
@@ -93,7 +94,7 @@ def file(visit):
 def described(event):
     """Return an event in the words of `filestore show`."""
     return {
-        'time': gocept.filestore.doctor.finding.text(event['time'])
+        'time': gocept.filestore.monitor.words.text(event['time'])
         [:19].replace('T', ' '),
         'words': '%s process %s of %s' % (
             gocept.filestore.monitor.place.told(event), event['process'],
@@ -158,15 +159,15 @@ def health(visit):
 
 
 def metrics(visit):
+    found = [status for status, _ in visit.looks.at(visit.stores).values()
+             if status is not None]
     try:
-        import gocept.filestore.monitor.metrics
+        text = gocept.filestore.monitor.metrics.exposition(found)
     except ModuleNotFoundError as error:
         raise webob.exc.HTTPNotFound(
             '%s is not installed, the extra [metrics] has it'
             % error.name) from None
-    found = [status for status, _ in visit.looks.at(visit.stores).values()
-             if status is not None]
     return webob.Response(
-        gocept.filestore.monitor.metrics.exposition(found) + '\n',
+        text + '\n',
         content_type='text/plain', charset='utf-8',
         content_type_params={'version': '0.0.4'})

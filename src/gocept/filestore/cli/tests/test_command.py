@@ -30,7 +30,8 @@ WITHOUT_JSON = {
     'publish': SAYS_HOW_IT_WENT,
     'remove': SAYS_HOW_IT_WENT,
     'run': 'its output is that of the commands that it runs',
-    'serve': 'has a log and metrics'}
+    'serve': 'has a log and metrics',
+    'web': 'has a page for programs, with health and metrics'}
 
 
 class Json(unittest.TestCase):

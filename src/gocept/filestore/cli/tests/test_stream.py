@@ -42,7 +42,8 @@ ALL = [
     ['retry', 'store', '--all'],
     ['clean', 'store', 'tmp'],
     ['settle', '--abort', 'store'],
-    ['doctor', 'store']]
+    ['doctor', 'store'],
+    ['web', 'store', '--listen', 'nowhere']]
 COMMANDS = GROUP.list_commands(None)
 HELP = [[name, '--help'] for name in COMMANDS]
 KINDS = ('closed', 'full', 'unread')

@@ -3,7 +3,6 @@ import concurrent.futures
 import contextlib
 import gocept.filestore
 import gocept.filestore.cli.terminal
-import gocept.filestore.doctor.finding
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
 import io
@@ -78,7 +77,7 @@ class OnTerminal(gocept.filestore.tests.command.Case):
     def test_blanks_at_the_ends(self):
         self.assertEqual(
             ["' a'", "'a '", 'a b'],
-            [gocept.filestore.doctor.finding.text(name)
+            [gocept.filestore.monitor.words.text(name)
              for name in (' a', 'a ', 'a b')])
 
     def test_five_columns(self):

@@ -1,4 +1,4 @@
-import gocept.filestore.doctor.finding
+import gocept.filestore.monitor.words
 import unittest
 
 
@@ -10,4 +10,4 @@ class Duration(unittest.TestCase):
                               (3725, '1h 2m'), (86400, '1d'),
                               (90061, '1d 1h'), (None, None)):
             self.assertEqual(text,
-                             gocept.filestore.doctor.finding.duration(seconds))
+                             gocept.filestore.monitor.words.duration(seconds))

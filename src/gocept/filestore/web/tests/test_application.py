@@ -1,4 +1,4 @@
-import gocept.filestore.interfaces
+import gocept.filestore
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
 import gocept.filestore.tests.story
@@ -482,5 +482,5 @@ class Machines(Case):
 
     def test_metrics_without_the_extra(self):
         with unittest.mock.patch.dict('sys.modules', {
-                'gocept.filestore.monitor.metrics': None}):
+                'prometheus_client': None}):
             self.assertIn('is not installed', self.page('/metrics', 404))
