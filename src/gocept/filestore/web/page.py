@@ -11,7 +11,7 @@ import webob
 SHOWN = 20_000  # characters of a reason or a traceback
 DIRECTORY = importlib.resources.files('gocept.filestore.web') / 'pages'
 DOCTYPE = '<!DOCTYPE html>\n'  # which a macro can not hand on
-SIZES = ('bytes', 'KiB', 'MiB', 'GiB', 'TiB')
+SIZES = ('KiB', 'MiB', 'GiB', 'TiB')
 
 
 @functools.cache
@@ -33,8 +33,6 @@ def page(template, visit, /, **known):
 
 def refusal(request, error):
     """Return the page of an error, which says in a line what is wrong."""
-    if error.status_int < 400:
-        return error
     response = webob.Response(status=error.status, charset='utf-8')
     if allowed := error.headers.get('Allow'):
         response.headers['Allow'] = allowed
@@ -73,10 +71,10 @@ def cut(text):
 
 def size(number):
     """Return a size as people read it."""
-    for unit in SIZES:
-        if number < 1024 or unit == SIZES[-1]:
-            return ('%s %s' if unit == 'bytes' else '%.1f %s') % (number, unit)
-        number /= 1024
+    if number < 1024:
+        return counted(number, 'byte')
+    power = min(len(SIZES), (number.bit_length() - 1) // 10)
+    return '%.1f %s' % (number / 1024 ** power, SIZES[power - 1])
 
 
 def style(visit):

@@ -1,17 +1,21 @@
 import gocept.filestore
+import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
 import gocept.filestore.tests.story
 import gocept.filestore.web.application
 import gocept.filestore.web.look
+import gocept.filestore.web.page
 import json
 import logging
 import os
 import re
 import threading
+import unittest
 import unittest.mock
 import urllib.parse
 import webob
+import zope.component
 
 
 HOSTILE = (
@@ -129,6 +133,24 @@ class Overview(Case):
         store.status.side_effect = ZeroDivisionError('by zero')
         self.stores['odd'] = store
         self.assertIn("ZeroDivisionError('by zero')", self.page('/'))
+
+    def test_stores_that_are_registered(self):
+        zope.component.provideUtility(
+            self.store, gocept.filestore.interfaces.IFileStore, 'shop')
+        self.addCleanup(
+            zope.component.getGlobalSiteManager().unregisterUtility,
+            self.store, gocept.filestore.interfaces.IFileStore, 'shop')
+        self.assertIs(self.store,
+                      gocept.filestore.web.application.registered()['shop'])
+
+    def test_store_that_may_not_be_read(self):
+        self.forbid(self.path / 'new', 0)
+        with self.be_nobody(), self.assertLogs('gocept.filestore.web'):
+            for address in ('/contents?store=orders&name=a&space=new',
+                            '/file?store=orders&name=a'):
+                self.assertIn('Permission denied', self.page(address, 503))
+            page = self.page('/store?store=orders')
+        self.assertIn('<strong>UNKNOWN</strong>', page)
 
     def test_no_store(self):
         self.stores.clear()
@@ -459,6 +481,41 @@ class Actions(Case):
             self.assertNotIn('retry?', self.page(address))
             self.assertNotIn('clean?', self.page(address))
         self.assertNotIn('Set-Cookie', self.request('/').headers)
+
+
+    def test_what_can_not_be_cleaned_is_told(self):
+        self.put('cur', 'a')
+        self.forbid(self.path / 'cur')
+        with self.be_nobody(), self.logged():
+            page = self.act('/clean?store=orders&space=cur&age=0m')
+        self.assertIn('0 files removed from', page)
+        self.assertIn('Permission denied', page)
+
+    def test_store_that_has_gone_meanwhile(self):
+        for address in ('/clean?store=orders&space=cur&age=0m', '/retry?'
+                        'store=orders&name=a'):
+            page = self.page(address)
+            token = re.search('name="token" value="([^"]*)"', page)
+            self.path.rename(self.path.with_name('away'))
+            self.page(address, 404, POST={
+                'token': token[1] if token else self.cookies[
+                    'filestore-token']})
+            self.path.with_name('away').rename(self.path)
+
+
+class Words(unittest.TestCase):
+
+    def test_of_somebody_who_says_too_much(self):
+        text = gocept.filestore.web.page.cut('x' * 20_001)
+        self.assertEqual('x' * 20_000 + '\n[... and 1 more characters]', text)
+
+    def test_sizes_as_people_read_them(self):
+        for number, text in ((0, '0 bytes'), (1, '1 byte'),
+                             (1023, '1023 bytes'), (1024, '1.0 KiB'),
+                             (1536, '1.5 KiB'), (2 ** 20 - 1, '1024.0 KiB'),
+                             (2 ** 20, '1.0 MiB'), (10 * 2 ** 30, '10.0 GiB'),
+                             (2 ** 50, '1024.0 TiB')):
+            self.assertEqual(text, gocept.filestore.web.page.size(number))
 
 
 class Machines(Case):
