@@ -1,8 +1,8 @@
 """Looks at many stores, none of which keeps the page from coming."""
+import concurrent.futures
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import gocept.filestore.monitor.health
-import queue
 import threading
 import time
 
@@ -14,42 +14,42 @@ health = gocept.filestore.monitor.health
 class Looks:
     """Looks at stores at the same time, each by one thread at most.
 
-    A server of files that has gone lets a thread wait for ever: it is told
-    as such until that one is back.
+    Who comes while one looks waits for the same answer. A server of files that
+    has gone lets a thread wait for ever: it is told as such until that one is
+    back, and costs nobody any more time.
     """
 
-    def __init__(self, patience=PATIENCE):
+    def __init__(self, patience=PATIENCE, now=time.monotonic):
         self._patience = patience
+        self._now = now
         self._lock = threading.Lock()
         self._running = {}
 
     def at(self, stores):
         """Return what `look` found, by the names of the stores."""
-        answers = {name: self._answers(store)
-                   for name, store in stores.items()}
-        end = time.monotonic() + self._patience
-        return {name: self._answer(stores[name], answer, end)
-                for name, answer in answers.items()}
+        begun = {name: self._begun(store) for name, store in stores.items()}
+        return {name: self._answer(stores[name], *each)
+                for name, each in begun.items()}
 
-    def _answers(self, store):
+    def _begun(self, store):
+        """Return the answer that is to come, and until when we wait."""
         with self._lock:
-            thread = self._running.get(store.path)
-            if thread is not None and thread.is_alive():
-                return None
-            answer = queue.SimpleQueue()
-            self._running[store.path] = thread = threading.Thread(
-                target=lambda: answer.put(look(store)), daemon=True)
-            thread.start()
-        return answer
+            answer, end = self._running.get(store.path, (None, None))
+            if answer is None or answer.done():
+                answer = concurrent.futures.Future()
+                end = self._now() + self._patience
+                threading.Thread(
+                    target=lambda: answer.set_result(look(store)),
+                    daemon=True).start()
+                self._running[store.path] = answer, end
+        return answer, end
 
     def _answer(self, store, answer, end):
         try:
-            if answer is not None:
-                return answer.get(timeout=max(0, end - time.monotonic()))
-            reason = 'it has not answered since the last look'
-        except queue.Empty:
-            reason = 'it has not answered for %s seconds' % self._patience
-        return None, health.unknown(store, reason)
+            return answer.result(max(0, end - self._now()))
+        except TimeoutError:
+            return None, health.unknown(
+                store, 'it has not answered for %s seconds' % self._patience)
 
 
 def look(store):

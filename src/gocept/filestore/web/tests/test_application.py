@@ -1,3 +1,4 @@
+import concurrent.futures
 import gocept.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
@@ -16,6 +17,7 @@ import unittest.mock
 import urllib.parse
 import webob
 import zope.component
+import zope.testing.wait
 
 
 HOSTILE = (
@@ -27,6 +29,8 @@ HOSTILE = (
 
 class Case(gocept.filestore.tests.case.Case):
     """Asks an application for pages, as a browser does with its cookies."""
+
+    wait = zope.testing.wait.Wait(timeout=30)
 
     def setUp(self):
         super().setUp()
@@ -106,27 +110,42 @@ class Overview(Case):
         self.assertRegex(page, 'locked</a>: .*Permission denied')
         self.assertRegex(page, 'orders</a> <span class="state ok">OK')
 
-    def test_store_that_hangs_is_a_line_and_is_asked_once(self):
-        hangs, asked = threading.Event(), []
+    def hanging(self):
+        """Return an event that lets a store go on, and who has asked it."""
+        goes_on, asked, status = threading.Event(), [], self.store.status
 
         class Hanging:
             path = 'hanging'
 
             def status(self):
                 asked.append(threading.current_thread())
-                hangs.wait(60)
-                return self_.store.status()
+                goes_on.wait(60)
+                return status()
 
-        self_ = self
         self.stores['hanging'] = Hanging()
+        self.addCleanup(goes_on.set)
+        return goes_on, asked
+
+    def test_store_that_hangs_is_a_line_and_is_asked_once(self):
+        goes_on, asked = self.hanging()
         self.application._looks = gocept.filestore.web.look.Looks(.1)
-        self.assertIn('has not answered for 0.1 seconds', self.page('/'))
-        self.assertIn('not answered since the last look', self.page('/'))
+        for _ in range(3):
+            self.assertIn('it has not answered for 0.1 seconds',
+                          self.page('/'))
         self.assertEqual(1, len(asked))
-        hangs.set()
+        goes_on.set()
         asked[0].join(60)
         self.application._looks = gocept.filestore.web.look.Looks()
         self.assertNotIn('has not answered', self.page('/'))
+
+    def test_who_comes_at_the_same_time_gets_the_same_answer(self):
+        goes_on, asked = self.hanging()
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            pages = [pool.submit(self.page, '/health') for _ in range(4)]
+            self.wait(lambda: asked)
+            goes_on.set()
+            for page in pages:
+                self.assertEqual('OK', json.loads(page.result(60))['status'])
 
     def test_error_of_a_store_that_nobody_knows(self):
         store = unittest.mock.Mock(path='odd')
