@@ -32,8 +32,8 @@ def includeme(config):
     for key, path in sorted(settings.items()):
         if key.startswith(STORES):
             config.registry.registerUtility(
-                gocept.filestore.filestore.FileStore(path), IFileStore,
-                key.removeprefix(STORES))
+                gocept.filestore.filestore.FileStore(path, prepare=True),
+                IFileStore, key.removeprefix(STORES))
     config.add_request_method(filestore)
     if permission := settings.get('filestore.permission'):
         config.add_route('filestores', '/%s{page:(/.*)?}' % settings.get(

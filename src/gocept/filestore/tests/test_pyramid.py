@@ -277,6 +277,13 @@ class Transactions(Case):
             self.assertEqual([], self.published())
         self.assertEqual(['a'], os.listdir(self.path / 'new'))
 
+    def test_store_prepares_itself(self):
+        self.application = self.made(
+            **{'filestore.stores.': str(self.directory / 'fresh')})
+        with transaction.manager:
+            self.published(store='')
+        self.assertEqual(['a'], os.listdir(self.directory / 'fresh' / 'new'))
+
     def test_store_that_the_process_has_registered(self):
         with self.assertRaises(zope.interface.interfaces.ComponentLookupError):
             self.published(store='shared')
