@@ -1,4 +1,7 @@
-"""The pages as a view of Zope: @@filestores on its root, and on Plone."""
+"""The pages as a view of Zope: @@filestores on its root, and on Plone.
+
+The profile ``gocept.filestore:default`` leads there from Plone's control panel.
+"""
 import AccessControl
 import gocept.filestore.web.application
 import io
