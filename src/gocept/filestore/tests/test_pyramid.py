@@ -1,4 +1,5 @@
 import gocept.filestore.interfaces
+import gocept.filestore.pyramid
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
 import logging
@@ -65,8 +66,8 @@ class Case(gocept.filestore.tests.case.Case):
                       **self.settings, **settings},
             security_policy=policy or Policy())
 
-    def made(self, **settings):
-        config = self.configured(**settings)
+    def made(self, policy=None, **settings):
+        config = self.configured(policy, **settings)
         config.include('gocept.filestore.pyramid')
         return config.make_wsgi_app()
 
@@ -110,6 +111,12 @@ class Pages(Case):
             self.assertNotIn('File stores', self.request(address, 404).text)
         self.assertIn('there is no such page',
                       self.request('/filestores/nothing', 404).text)
+
+    def test_address_that_is_not_ascii(self):
+        self.request('/filestores/%C3%BC/store', 404)
+        self.assertEqual(
+            ('/dep\xc3\xb4t', '/\xc3\xbc'),
+            gocept.filestore.pyramid.split('/dep\xc3\xb4t/\xc3\xbc', '/ü'))
 
     def test_below_a_prefix(self):
         for prefix in 'admin/files', '/dépôt à/':
@@ -209,8 +216,10 @@ class Actions(Case):
         self.assertNotIn('Set-Cookie', page.headers)
 
     def test_nobody_acts_without_a_permission_for_it(self):
-        self.application = self.made(**{'filestore.action_permission': ''})
-        self.refused()
+        for policy in Policy(), Known('clerk'):
+            self.application = self.made(
+                policy, **{'filestore.action_permission': ''})
+            self.refused()
 
     def test_form_of_another_site(self):
         self.refused(POST={})
