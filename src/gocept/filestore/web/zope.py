@@ -1,6 +1,7 @@
 """The pages as a view of Zope: @@filestores on its root, and on Plone.
 
-The profile ``gocept.filestore:default`` leads there from Plone's control panel.
+The profile ``gocept.filestore:default`` leads there from the control panel of
+Plone.
 """
 import AccessControl
 import gocept.filestore.web.application
