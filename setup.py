@@ -113,6 +113,8 @@ setuptools.setup(
             'gevent',
             'gocept.filestore[metrics,security,server,transaction,web]',
             'hypothesis',
+            # the pages in it, and their permissions
+            'pyramid',
             'zope.testing',
             'zope.testrunner',
         ],

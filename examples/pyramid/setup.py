@@ -8,7 +8,7 @@ setuptools.setup(
     package_dir={'': 'src'},
     package_data={'': ['*.zcml']},
     install_requires=[
-        'gocept.filestore[transaction]',
+        'gocept.filestore[transaction,web]',
         'pyramid',
         'pyramid_tm',
         'pyramid_zcml',

@@ -11,7 +11,8 @@ Settings, all of which may be left out:
     filestore.action_permission     who may put back, clean and settle
 
 ``request.filestore(name='')`` is the `ITransactionalFileStore` of a request,
-in the transaction of ``request.tm`` if pyramid_tm is there.
+in the transaction of ``request.tm`` if pyramid_tm is there. Wants the extras
+[transaction] and [web].
 """
 import gocept.filestore.datamanager
 import gocept.filestore.filestore
@@ -31,16 +32,18 @@ def includeme(config):
     for key, path in sorted(settings.items()):
         if key.startswith(STORES):
             config.registry.registerUtility(
-                gocept.filestore.filestore.FileStore(path), IFileStore,
-                key.removeprefix(STORES))
+                gocept.filestore.filestore.FileStore(path, prepare=True),
+                IFileStore, key.removeprefix(STORES))
     config.add_request_method(filestore)
     if permission := settings.get('filestore.permission'):
-        config.add_route('filestores', '/%s*subpath' % settings.get(
+        config.add_route('filestores', '/%s{page:(/.*)?}' % settings.get(
             'filestore.prefix', 'filestores').strip('/'))
+        # A form of ours has a token of its own.
         config.add_view(
             Pages(config.registry,
                   settings.get('filestore.action_permission')),
-            route_name='filestores', permission=permission)
+            route_name='filestores', permission=permission,
+            require_csrf=False)
 
 
 def filestore(request, name=''):
@@ -62,18 +65,28 @@ class Pages:
             self._stores, lambda request: request.environ[__name__])
 
     def __call__(self, context, request):
-        inner = request.copy()
-        inner.environ[__name__] = self._who(context, request)
-        inner.subpath = request.matchdict['subpath']
-        return pyramid.request.call_app_with_subpath_as_path_info(
-            inner, self._application)
+        prefix, page = split(
+            request.environ['PATH_INFO'], request.matchdict['page'])
+        return pyramid.request.Request({
+            **request.environ,
+            'SCRIPT_NAME': request.environ.get('SCRIPT_NAME', '') + prefix,
+            'PATH_INFO': page,
+            __name__: self._who(context, request)}).get_response(
+                self._application)
 
     def _stores(self):
         return {**gocept.filestore.web.application.registered(),
                 **dict(self._registry.getUtilitiesFor(IFileStore))}
 
     def _who(self, context, request):
-        if self._permission and request.has_permission(
+        if not self._permission or not request.has_permission(
                 self._permission, context):
-            return request.authenticated_userid or 'somebody'
-        return None
+            return None
+        user = request.authenticated_userid
+        return 'somebody' if user is None else str(user)
+
+
+def split(path, page):
+    """Return what leads to a page, and the page, both as WSGI has them."""
+    length = len(path) - len(page.encode())
+    return path[:length], path[length:]

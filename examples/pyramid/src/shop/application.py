@@ -1,4 +1,5 @@
 import pyramid.config
+import shop.security
 
 
 def make(global_settings, **settings):
@@ -10,4 +11,8 @@ def make(global_settings, **settings):
     # be the registry of Pyramid, before any is loaded.
     config.hook_zca()
     config.load_zcml('shop:configure.zcml')
+    config.set_security_policy(shop.security.Policy(
+        settings['shop.user'], settings['shop.password']))
+    config.add_forbidden_view(shop.security.ask_for_password)
+    config.include('gocept.filestore.pyramid')
     return config.make_wsgi_app()

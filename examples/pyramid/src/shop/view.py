@@ -1,16 +1,10 @@
-import gocept.filestore.datamanager
-import gocept.filestore.interfaces
 import pyramid.response
 
 
 def publish(request):
     """Publish the body of the request, in its transaction."""
     name = request.matchdict['name']
-    orders = gocept.filestore.datamanager.TransactionalFileStore(
-        request.registry.getUtility(
-            gocept.filestore.interfaces.IFileStore, name='orders'),
-        request.tm)
-    with orders.publish(name, mode='wb') as f:
+    with request.filestore('orders').publish(name, mode='wb') as f:
         f.write(request.body)
     if 'fail' in request.GET:
         raise RuntimeError(f'told to fail, with {name} published')

@@ -18,9 +18,13 @@ def give(request, response):
     """Let the browser keep it, and send it to us from our own pages only."""
     if NAME in request.environ:
         response.set_cookie(
-            NAME, request.environ[NAME], path=request.script_name or '/',
+            NAME, request.environ[NAME], path=path(request.application_url),
             secure=request.scheme == 'https', httponly=True,
             samesite='Strict')
+
+
+def path(url):
+    return urllib.parse.urlsplit(url).path or '/'
 
 
 def site(url):

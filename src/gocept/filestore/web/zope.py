@@ -1,4 +1,8 @@
-"""The pages as a view of Zope: @@filestores on its root, and on Plone."""
+"""The pages as a view of Zope: @@filestores on its root, and on Plone.
+
+The profile ``gocept.filestore:default`` leads there from the control panel of
+Plone.
+"""
 import AccessControl
 import gocept.filestore.web.application
 import io
@@ -11,6 +15,8 @@ import ZPublisher.Iterators
 
 
 ACT = 'gocept.filestore: Act on stores'
+# Neither the theme of Plone nor its tokens go into our pages.
+UNCHANGED = 'plone.transformchain.disable'
 
 
 @zope.interface.implementer(zope.publisher.interfaces.IPublishTraverse)
@@ -31,24 +37,43 @@ class Stores(Products.Five.browser.BrowserView):
     def __call__(self):
         response = webob.Request(self._environ()).get_response(
             self.application)
+        self.request.environ[UNCHANGED] = True
         answer = self.request.response
         answer.setStatus(response.status_int)
         for name, value in response.headerlist:
-            answer.addHeader(name, value)
+            if name == 'Set-Cookie':  # Zope has its own ones
+                answer.addHeader(name, value)
+            else:
+                answer.setHeader(name, value)
         return Body(response.app_iter)
 
     def _environ(self):
-        environ = dict(self.request.environ)
-        is_folder = environ.get('PATH_INFO', '').endswith('/')
-        own = '%s/@@%s' % (self.context.absolute_url(), self.__name__)
-        environ.update({
+        body = self._body()
+        # A proxy in front may have told Zope of other names than it uses.
+        url = urllib.parse.urlsplit(self.context.absolute_url())
+        return {
+            **self.request.environ,
+            'wsgi.url_scheme': url.scheme,
+            'HTTP_HOST': url.netloc,
             'SCRIPT_NAME': urllib.parse.unquote(
-                urllib.parse.urlsplit(own).path, 'latin-1'),
-            'PATH_INFO': '/' + '/'.join(self._subpath)
-            if self._subpath or is_folder else '',
-            'wsgi.input': io.BytesIO(self.request.get('BODY') or b''),
-            __name__: self._who()})
-        return environ
+                '%s/@@%s' % (url.path, self.__name__), 'latin-1'),
+            'PATH_INFO': self._path(),
+            'CONTENT_LENGTH': str(len(body)),
+            'wsgi.input': io.BytesIO(body),
+            __name__: self._who()}
+
+    def _path(self):
+        is_folder = self.request.environ.get('PATH_INFO', '').endswith('/')
+        return '/' + '/'.join(self._subpath) if (
+            self._subpath or is_folder) else ''
+
+    def _body(self):
+        """Return what Zope has read, of which we want the token only."""
+        token = self.request.form.get('token')
+        if self.request.method != 'POST' or token is None:
+            return b''
+        return urllib.parse.urlencode(
+            {'token': token}, errors='surrogateescape').encode()
 
     def _who(self):
         manager = AccessControl.getSecurityManager()

@@ -1,10 +1,13 @@
-"""Post a file to the server of shop.ini, and print what it answers.
+"""Send a file to the server of shop.ini, or ask for a page, and print it.
 
-    $ python3 post.py /orders/4711.json order.json
+    $ python3 ask.py /orders/4711.json order.json
+    $ python3 ask.py /filestores/ --as admin:change-me
 
 A server that has just been started is given ten seconds to listen.
 """
 
+import argparse
+import base64
 import configparser
 import http.client
 import sys
@@ -15,12 +18,24 @@ TRIES = 100
 PAUSE = 0.1  # seconds
 
 
-def main(path, filename):
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument('path')
+    parser.add_argument('file', nargs='?', type=argparse.FileType('rb'))
+    parser.add_argument('--as', dest='user', default='')
+    ask(**vars(parser.parse_args()))
+
+
+def ask(path, file, user):
     connection = connect(read_address())
-    with open(filename, 'rb') as f:
-        connection.request('POST', path, f.read())
+    connection.request(
+        'POST' if file else 'GET', path, file and file.read(),
+        {'Authorization': 'Basic ' + base64.b64encode(user.encode()).decode()}
+        if user else {})
     response = connection.getresponse()
     print(response.status, response.reason)
+    if response.status == 200:
+        print(response.read().decode(), end='')
     connection.close()
 
 
@@ -42,4 +57,4 @@ def connect(address):
 
 
 if __name__ == '__main__':
-    main(*sys.argv[1:])
+    main()
