@@ -6,7 +6,8 @@ import operator
 
 
 PAGE = 100  # files
-SPACES = ('new', 'work', 'failed', 'cur', 'tmp')
+SPACES = {'new': 'waiting', 'work': 'in work', 'failed': 'given up',
+          'cur': 'done', 'tmp': 'drafts'}
 
 
 def listed(store, space, pattern, number):

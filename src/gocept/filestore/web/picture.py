@@ -1,17 +1,52 @@
-"""How old the files are that wait, as a picture: qshape(1) of Postfix, drawn.
+"""What a store looks like: in numbers, and how old its files are, drawn.
+
+The latter is qshape(1) of Postfix.
 """
 import gocept.filestore.disk.layout
 import gocept.filestore.monitor.words
 
 
 WIDTH, HEIGHT, GAP = 34, 72, 6  # of a bar, the highest one, and between two
+HOUR = 3600
 KINDS = ('new', 'waiting', 'failed')
+duration = gocept.filestore.monitor.words.duration
+
+
+def picture(status):
+    table = ages(status)
+    width = len(table) * (WIDTH + GAP) - GAP
+    return {'figures': figures(status),
+            'table': [row for row in table if total(row)],
+            'bars': bars(table), 'marks': marks(), 'size': (width, HEIGHT)}
+
+
+def figures(status):
+    """Return the numbers, and where on the page of the store each leads."""
+    spaces = status['spaces']
+    done, new, failed = spaces['cur'], spaces['new'], spaces['failed']
+    in_doubt = sum(not intent['decided'] for intent in status['intents'])
+    return [
+        figure('waiting', new['files'], '#files', 'new', space='new'),
+        figure('longest wait', duration(new['oldest']), '#files', space='new'),
+        figure('in work', len(status['claims']), '#work'),
+        figure('to be tried again', status['waiting']['files'], '#files',
+               'waiting', space='work'),
+        figure('failed', failed['files'], '#reasons', 'failed',
+               space='failed'),
+        figure('in doubt', in_doubt, '#doubt'),
+        figure('done', done['files'], '#files', space='cur'),
+        figure('done in the last hour', done['hour'], '#files', space='cur'),
+        figure('done in the last day', done['day'], '#files', space='cur')]
+
+
+def figure(title, value, part, kind=None, **query):
+    return {'title': title, 'value': value, 'kind': kind, 'part': part,
+            'query': query}
 
 
 def ages(status):
     """Return for each age its name, and how many are that old, by kinds."""
-    bounds = [gocept.filestore.monitor.words.duration(bound)
-              for bound in gocept.filestore.disk.layout.AGES]
+    bounds = list(map(duration, gocept.filestore.disk.layout.AGES))
     names = ['< ' + bound for bound in bounds] + ['> ' + bounds[-1]]
     counts = zip(status['spaces']['new']['ages'], status['waiting']['ages'],
                  status['spaces']['failed']['ages'], strict=True)
@@ -19,10 +54,14 @@ def ages(status):
             for name, each in zip(names, counts, strict=True)]
 
 
+def total(row):
+    return sum(row[kind] for kind in KINDS)
+
+
 def bars(table):
     """Return the rectangles of a picture: one bar for each age, of all kinds.
     """
-    highest = max(1, *(sum(row[kind] for kind in KINDS) for row in table))
+    highest = max(1, *map(total, table))
     found = []
     for number, row in enumerate(table):
         below = HEIGHT
@@ -38,5 +77,8 @@ def bars(table):
     return found
 
 
-def size(table):
-    return len(table) * (WIDTH + GAP) - GAP, HEIGHT
+def marks():
+    """Return the ages between two bars, which read like 5m and 1h20."""
+    return [duration(bound).removesuffix('m').replace(' ', '')
+            if bound >= HOUR else duration(bound)
+            for bound in gocept.filestore.disk.layout.AGES]

@@ -20,7 +20,9 @@ import webob.exc
 
 Looks = gocept.filestore.web.look.Looks
 health_of = gocept.filestore.monitor.health
+picture = gocept.filestore.web.picture.picture
 SHOWN = 20  # claims, and reasons
+SUMMARY = 500  # characters of a reason, if it is told in short
 BLOCK = 64 * 1024  # bytes that are sent at once
 
 
@@ -33,39 +35,38 @@ def overview(visit):
             for name in visit.stores])
 
 
-def picture(status):
-    table = gocept.filestore.web.picture.ages(status)
-    return {'table': [row for row in table if row['new'] or row['waiting']
-                      or row['failed']],
-            'bars': gocept.filestore.web.picture.bars(table),
-            'size': gocept.filestore.web.picture.size(table)}
-
-
 def store(visit):
     store = visit.store
+    path = os.path.abspath(store.path)
     status, health = visit.looks.at({'': store})['']
     if status is None:
         return gocept.filestore.web.page.page(
-            'store', visit, health=health, status=None)
+            'store', visit, path=path, health=health, status=None)
     space = visit.arguments.get('space', 'new')
     pattern = visit.arguments.get('name', '')
     number = page_number(visit.arguments.get('page', '1'))
     files, total = gocept.filestore.web.listing.listed(
         store, space, pattern, number)
     before, after = gocept.filestore.web.listing.pages(number, total)
-    groups = reasons(store) if status['spaces']['failed']['files'] else []
+    failures = store.failures() if status['spaces']['failed']['files'] else []
+    groups = reasons(failures)
     return gocept.filestore.web.page.page(
-        'store', visit, health=health, status=status, picture=picture(status),
-        space=space, spaces=gocept.filestore.web.listing.SPACES,
+        'store', visit, path=path, health=health, status=status,
+        picture=picture(status), space=space, errors=errors(failures),
+        spaces=gocept.filestore.web.listing.SPACES,
         pattern=pattern, files=files, total=total, number=number,
         before=before, after=after, claims=status['claims'][:SHOWN],
         groups=groups[:SHOWN], more_groups=len(groups[SHOWN:]),
         owner=gocept.filestore.monitor.place.owner)
 
 
-def reasons(store):
+def errors(failures):
+    return {failure['filename']: failure['error'] for failure in failures}
+
+
+def reasons(failures):
     """Return the reasons of what has failed, those of most files first."""
-    groups = gocept.filestore.monitor.reason.groups_of(store.failures())
+    groups = gocept.filestore.monitor.reason.groups_of(failures)
     return sorted((
         {**gocept.filestore.monitor.reason.described(likeness, failures),
          'likeness': likeness}
@@ -87,20 +88,40 @@ def file(visit):
             {**place, 'state': gocept.filestore.monitor.place.state(place),
              'can_be_put_back': place['space'] == 'failed'
              or place['due'] is not None,
-             'events': [described(event) for event in place['events']]}
+             'reason': last_reason(place), 'events': events(place)}
             for place in visit.store.history(name)])
 
 
+def last_reason(place):
+    """Return why it has failed, if it has done nothing else since."""
+    last = place['events'][-1] if place['events'] else {'event': None}
+    return last['event'] in ('failed', 'died') and reason(last)
+
+
+def reason(event):
+    return gocept.filestore.web.page.cut(
+        str(event['error'] or '')[:SUMMARY])
+
+
+def events(place):
+    """Return what has happened, in the words of `filestore show`."""
+    found = [described(event) for event in place['events']]
+    for event in reversed(found):
+        if event['traceback']:
+            event['is_last'] = True
+            break
+    return found
+
+
 def described(event):
-    """Return an event in the words of `filestore show`."""
     return {
         'time': gocept.filestore.monitor.words.text(event['time'])
         [:19].replace('T', ' '),
         'words': '%s process %s of %s' % (
             gocept.filestore.monitor.place.told(event), event['process'],
             event['host']),
-        'reason': gocept.filestore.web.page.cut(
-            event['traceback'] or event['error'] or '')}
+        'reason': reason(event), 'is_last': False,
+        'traceback': gocept.filestore.web.page.cut(event['traceback'] or '')}
 
 
 def contents(visit):

@@ -90,12 +90,28 @@ class Overview(Case):
         page = self.page('/')
         for name, number in (('waiting', 1), ('failed', 1), ('in work', 0),
                              ('done', 1), ('done in the last hour', 1)):
-            self.assertIn('<dt>%s</dt><dd>%s</dd>' % (name, number), page)
+            self.assertRegex(page, '[> ]%s(</a>)?</dt><dd>%s</dd>' % (
+                name, number))
         self.assertIn('<strong>WARNING</strong>', page)
         self.assertIn('1 file failed', page)
         self.assertRegex(page, '<rect class="new"')
         self.assertRegex(page, '<rect class="failed"')
         self.assertNotRegex(page, '<rect class="waiting"')
+        for mark in '5m', '40m', '1h20', '21h20':
+            self.assertIn('<span>%s</span>' % mark, page)
+
+    def test_figures_lead_to_what_they_count(self):
+        self.put('new', 'a')
+        self.give_up('b')
+        page = self.page('/').replace('&amp;', '&')
+        for figure, address in (
+                ('waiting', 'store?store=orders&space=new#files'),
+                ('longest wait', 'store?store=orders&space=new#files'),
+                ('failed', 'store?store=orders&space=failed#reasons')):
+            self.assertIn('<a href="%s">%s</a>' % (address, figure), page)
+            path, _, part = address.partition('#')
+            self.assertIn(' id="%s"' % part, self.page('/' + path))
+        self.assertNotIn('>done</a>', page)
 
     def test_store_that_is_away_or_locked_is_a_line(self):
         self.stores['away'] = gocept.filestore.FileStore(
@@ -252,7 +268,7 @@ class Store(Case):
         self.assertIn('%s on %s' % (os.getpid(), os.uname().nodename), page)
         claim.release()
         self.put('work', 'dead')
-        self.assertIn('<td>dead</td>', self.page('/store?store=orders'))
+        self.assertIn('>dead</td>', self.page('/store?store=orders'))
 
     def test_reasons(self):
         for number in range(3):
@@ -261,6 +277,7 @@ class Store(Case):
         page = self.page('/store?store=orders&space=failed')
         self.assertIn('time-out of {}', page)
         self.assertIn('put back 3 files…', page)
+        self.assertIn('time-out of a1</td>', page)  # that of each file, too
         self.assertIn('&lt;b&gt;no&lt;/b&gt; paper', page)
 
     def test_what_there_is_not(self):
