@@ -22,7 +22,10 @@ def grouped(failures):
 
 
 def groups_of(failures):
-    """Return the failures by what their reasons have in common."""
+    """Return the failures by what their reasons have in common.
+
+    They come, and are handed on, with the newest first.
+    """
     found = {}
     for failure in failures:
         found.setdefault(alike(failure), []).append(failure)

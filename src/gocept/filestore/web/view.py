@@ -66,7 +66,7 @@ def errors(failures):
 
 def reasons(failures):
     """Return the reasons of what has failed, those of most files first."""
-    groups = gocept.filestore.monitor.reason.groups_of(failures)
+    groups = gocept.filestore.monitor.reason.groups_of(failures[::-1])
     return sorted((
         {**gocept.filestore.monitor.reason.described(likeness, failures),
          'likeness': likeness}

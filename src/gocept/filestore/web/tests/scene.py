@@ -1,11 +1,9 @@
 """Stores as one meets them: at work, with what waits, fails and is in doubt.
 """
 import contextlib
-import gocept.filestore.disk.layout
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.command
-import gocept.filestore.tests.story
 import re
 
 
@@ -28,8 +26,14 @@ class Scene(gocept.filestore.tests.command.Case):
                'retry_policy': gocept.filestore.retry.policy.RetryPolicy(
                    3, first=.001)}
 
+    odd = HOSTILE  # names
+
     def setUp(self):
         super().setUp()
+        self.fill()
+        self.url = self.serve(self.path.name, 'invoices', 'archive')
+
+    def fill(self):
         self.fail_some()
         self.leave_in_doubt()
         for number in range(MANY):
@@ -39,7 +43,6 @@ class Scene(gocept.filestore.tests.command.Case):
         self.publish(*('order-%s' % number
                        for number in range(202, 202 + MANY)))
         self.others()
-        self.url = self.serve('store', 'invoices', 'archive')
 
     def publish(self, *names):
         for name in names:
@@ -52,7 +55,7 @@ class Scene(gocept.filestore.tests.command.Case):
         for number in 7, 12:
             name = 'order-%s' % (number + 20)
             self.give_up(name, NoPrice(PRICE % (number, name)))
-        for name in HOSTILE:
+        for name in self.odd:
             self.give_up(name, ValueError('not well-formed: %r' % name))
 
     def give_up(self, name, error):
@@ -70,15 +73,15 @@ class Scene(gocept.filestore.tests.command.Case):
         return True
 
     def leave_in_doubt(self):
+        child = self.child()
         for name in 'transfer-1', 'transfer-2':
-            child = self.child()
             child.run('batch = store.batch(two_phase=True)\n'
                       'batch.write_text(%r, "")\nbatch.vote()' % name)
-            child.kill()
+        child.kill()
 
     def work(self):
         """Start a worker, which takes two files and waits at the gate."""
-        self.start('run', 'store', '--watch', '-w2', '--', 'sh', '-c',
+        self.start('run', self.path.name, '--watch', '-w2', '--', 'sh', '-c',
                    'read line < gate', '{}')
         self.wait(lambda: len(self.store.list('work')) == 2)
 

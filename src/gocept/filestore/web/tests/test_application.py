@@ -7,6 +7,7 @@ import gocept.filestore.tests.story
 import gocept.filestore.web.application
 import gocept.filestore.web.look
 import gocept.filestore.web.page
+import gocept.filestore.web.view
 import json
 import logging
 import os
@@ -279,6 +280,12 @@ class Store(Case):
         self.assertIn('put back 3 files…', page)
         self.assertIn('time-out of a1</td>', page)  # that of each file, too
         self.assertIn('&lt;b&gt;no&lt;/b&gt; paper', page)
+
+    def test_ages_of_a_reason(self):
+        [group] = gocept.filestore.web.view.reasons([
+            {'filename': name, 'error': 'busy', 'age': age}
+            for name, age in (('a', 90), ('b', 60), ('c', 30))])
+        self.assertEqual((30, 90), (group['newest'], group['oldest']))
 
     def test_what_there_is_not(self):
         for address, status, words in (
