@@ -1270,7 +1270,8 @@ class IWebApplication(zope.interface.Interface):
     Made by ``gocept.filestore.web.application.Application(stores, who,
     hosts)``, wants the extra [web]. `stores` is called for each request, and
     returns a mapping of names to stores; by default these are the utilities
-    that are registered for `IFileStore`. `who` is called with a
+    that are registered for `IFileStore`, and the one named 'default' only if
+    it is there. No store is made by looking at it. `who` is called with a
     ``webob.Request``; it returns who may act, as the log is to tell it, or
     None: by default, nobody may. `hosts` are the names by which a browser may
     ask for it; None: whoever serves it sees to that.

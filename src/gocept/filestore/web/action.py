@@ -42,6 +42,7 @@ class Action:
     def __init__(self, visit):
         self.visit = visit
         self.store = visit.store
+        visit.layout()
 
     def each(self, names, action):
         """Do it with each; what is wrong with one keeps no others."""

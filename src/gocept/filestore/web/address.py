@@ -1,5 +1,6 @@
 """What a request asks for, and the addresses that ask for it."""
 import functools
+import gocept.filestore.disk.layout
 import os
 import urllib.parse
 import webob.exc
@@ -54,6 +55,13 @@ class Visit:
         except KeyError:
             raise webob.exc.HTTPNotFound(
                 'there is no store %r here' % self.store_name) from None
+
+    def layout(self):
+        """Return the spaces of the store; it has to be there, none is made.
+        """
+        layout = gocept.filestore.disk.layout.Layout(self.store.path)
+        layout['new']  # or it is no store, and tells so
+        return layout
 
     def argument(self, name):
         if self.arguments.get(name):

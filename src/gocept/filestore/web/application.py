@@ -6,12 +6,14 @@ import gocept.filestore.web.address
 import gocept.filestore.web.page
 import gocept.filestore.web.view
 import logging
+import os
 import webob
 import webob.exc
 import zope.component
 
 
 logger = logging.getLogger(__name__)
+DEFAULT = 'default'
 PAGES = {
     '': gocept.filestore.web.view.overview,
     'store': gocept.filestore.web.view.store,
@@ -46,9 +48,15 @@ ERRORS = (
 
 
 def registered():
-    """Return the stores that are registered as utilities, by their names."""
-    return dict(zope.component.getUtilitiesFor(
+    """Return the stores that are registered as utilities, by their names.
+
+    That of who configures none is left out until somebody has used it.
+    """
+    stores = dict(zope.component.getUtilitiesFor(
         gocept.filestore.interfaces.IFileStore))
+    if DEFAULT in stores and not os.path.isdir(stores[DEFAULT].path):
+        del stores[DEFAULT]
+    return stores
 
 
 @gocept.filestore.interfaces.implementer(

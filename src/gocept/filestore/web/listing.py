@@ -1,6 +1,5 @@
 """The files of a space, by pages, those first that came first."""
 import contextlib
-import gocept.filestore.disk.layout
 import gocept.filestore.disk.name
 import operator
 
@@ -10,14 +9,12 @@ SPACES = {'new': 'waiting', 'work': 'in work', 'failed': 'given up',
           'cur': 'done', 'tmp': 'drafts'}
 
 
-def listed(store, space, pattern, number):
+def listed(layout, space, pattern, number):
     """Return the files of a page, and how many there are on all pages.
 
     A file is a dictionary: filename, bytes, age. The names contain the
     pattern, or are like it if it has a wildcard of the shell.
     """
-    layout = gocept.filestore.disk.layout.Layout(store.path)
-    layout['new']  # or it is no store, and tells so
     layout.check(space, SPACES)
     found, moment = [], layout.clock()
     is_wanted = wanted(pattern)

@@ -1,5 +1,6 @@
 """Looks at many stores, none of which keeps the page from coming."""
 import concurrent.futures
+import gocept.filestore.disk.layout
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
 import gocept.filestore.monitor.health
@@ -55,6 +56,8 @@ class Looks:
 def look(store):
     """Return the status of a store, or None, and how it is."""
     try:
+        # One that prepares itself would be made, where a disk is away.
+        gocept.filestore.disk.layout.Layout(store.path)['new']
         status = store.status()
     except gocept.filestore.interfaces.NotPrepared:
         return None, health.unknown(store, health.MISSING)

@@ -1,6 +1,5 @@
 """The pages that are only to be read."""
 import contextlib
-import gocept.filestore.disk.layout
 import gocept.filestore.disk.name
 import gocept.filestore.monitor.health
 import gocept.filestore.monitor.metrics
@@ -46,7 +45,7 @@ def store(visit):
     pattern = visit.arguments.get('name', '')
     number = page_number(visit.arguments.get('page', '1'))
     files, total = gocept.filestore.web.listing.listed(
-        store, space, pattern, number)
+        visit.layout(), space, pattern, number)
     before, after = gocept.filestore.web.listing.pages(number, total)
     failures = store.failures() if status['spaces']['failed']['files'] else []
     groups = reasons(failures)
@@ -83,6 +82,7 @@ def page_number(text):
 
 def file(visit):
     name = visit.argument('name')
+    visit.layout()
     return gocept.filestore.web.page.page(
         'file', visit, name=name, places=[
             {**place, 'state': gocept.filestore.monitor.place.state(place),
@@ -126,10 +126,9 @@ def described(event):
 
 def contents(visit):
     """Send a file as it is, whatever its size, to be kept and not shown."""
-    path = visit.store.path
-    name = gocept.filestore.disk.name.check(visit.argument('name'), path)
-    layout = gocept.filestore.disk.layout.Layout(path)
-    layout['new']  # or it is no store, and tells so
+    layout = visit.layout()
+    name = gocept.filestore.disk.name.check(
+        visit.argument('name'), layout.path)
     space_name = visit.argument('space')
     layout.check(space_name, gocept.filestore.web.listing.SPACES)
     space = layout.get(space_name)

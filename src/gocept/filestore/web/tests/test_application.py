@@ -1,4 +1,5 @@
 import concurrent.futures
+import contextlib
 import gocept.filestore
 import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
@@ -77,6 +78,17 @@ class Case(gocept.filestore.tests.case.Case):
         return self.store.status()['intents'][0]['intent']
 
 
+@contextlib.contextmanager
+def registered(store, name):
+    registry = zope.component.getGlobalSiteManager()
+    what = store, gocept.filestore.interfaces.IFileStore, name
+    registry.registerUtility(*what)
+    try:
+        yield
+    finally:
+        registry.unregisterUtility(*what)
+
+
 def address(page, **arguments):
     return '/%s?%s' % (page, urllib.parse.urlencode(
         {name: os.fsencode(value) for name, value in arguments.items()}))
@@ -129,15 +141,17 @@ class Overview(Case):
 
     def hanging(self):
         """Return an event that lets a store go on, and who has asked it."""
-        goes_on, asked, status = threading.Event(), [], self.store.status
+        goes_on, asked = threading.Event(), []
+        store = gocept.filestore.FileStore(str(self.directory / 'hanging'))
+        store.prepare()
 
         class Hanging:
-            path = 'hanging'
+            path = store.path
 
             def status(self):
                 asked.append(threading.current_thread())
                 goes_on.wait(60)
-                return status()
+                return store.status()
 
         self.stores['hanging'] = Hanging()
         self.addCleanup(goes_on.set)
@@ -165,19 +179,36 @@ class Overview(Case):
                 self.assertEqual('OK', json.loads(page.result(60))['status'])
 
     def test_error_of_a_store_that_nobody_knows(self):
-        store = unittest.mock.Mock(path='odd')
+        store = unittest.mock.Mock(path=self.store.path)
         store.status.side_effect = ZeroDivisionError('by zero')
-        self.stores['odd'] = store
+        self.stores = {'odd': store}
         self.assertIn("ZeroDivisionError('by zero')", self.page('/'))
 
     def test_stores_that_are_registered(self):
-        zope.component.provideUtility(
-            self.store, gocept.filestore.interfaces.IFileStore, 'shop')
-        self.addCleanup(
-            zope.component.getGlobalSiteManager().unregisterUtility,
-            self.store, gocept.filestore.interfaces.IFileStore, 'shop')
-        self.assertIs(self.store,
-                      gocept.filestore.web.application.registered()['shop'])
+        with registered(self.store, 'shop'):
+            self.assertIs(
+                self.store,
+                gocept.filestore.web.application.registered()['shop'])
+
+    def test_store_that_would_make_itself(self):
+        path = self.directory / 'mount' / 'store'
+        for name, count in (('default', 0), ('other', 1)):
+            store = gocept.filestore.FileStore(str(path), prepare=True)
+            with registered(store, name):
+                self.stores = gocept.filestore.web.application.registered()
+                self.assertEqual(count, self.page('/').count(
+                    '</a>: there is no file store'))
+                self.page('/store?store=other', 200 if count else 404)
+                for page in ('file?name=a', 'contents?name=a&space=new',
+                             'retry?name=a', 'clean?space=cur&age=0m',
+                             'settle?intent=a&how=abort'):
+                    self.page('/%s&store=other' % page, 404)
+        self.assertFalse(path.exists())
+        path.mkdir(parents=True)
+        store.write_text('a', '')
+        with registered(store, 'default'):
+            self.stores = gocept.filestore.web.application.registered()
+            self.assertIn('1 file in new', self.page('/store?store=default'))
 
     def test_store_that_may_not_be_read(self):
         self.forbid(self.path / 'new', 0)
