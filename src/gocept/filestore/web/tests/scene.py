@@ -1,11 +1,9 @@
 """Stores as one meets them: at work, with what waits, fails and is in doubt.
 """
 import contextlib
-import gocept.filestore.disk.layout
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.command
-import gocept.filestore.tests.story
 import re
 
 
