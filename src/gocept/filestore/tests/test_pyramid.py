@@ -159,7 +159,7 @@ class Pages(Case):
         name = os.fsdecode(b'\xff\xfe ?&')
         self.put('new', name, 'content')
         quoted = urllib.parse.quote(os.fsencode(name))
-        page = self.request('/filestores/store?store=orders').text
+        page = self.request('/filestores/files?store=orders').text
         self.assertIn('file?store=orders&amp;name=%FF%FE+%3F%26', page)
         self.request('/filestores/file?store=orders&name=' + quoted)
         response = self.request(

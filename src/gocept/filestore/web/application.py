@@ -17,6 +17,7 @@ DEFAULT = 'default'
 PAGES = {
     '': gocept.filestore.web.view.overview,
     'store': gocept.filestore.web.view.store,
+    'files': gocept.filestore.web.view.files,
     'file': gocept.filestore.web.view.file,
     'contents': gocept.filestore.web.view.contents,
     'health': gocept.filestore.web.view.health,

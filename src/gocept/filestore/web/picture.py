@@ -21,27 +21,28 @@ def picture(status):
 
 
 def figures(status):
-    """Return the numbers, and where on the page of the store each leads."""
+    """Return the numbers, and where each leads."""
     spaces = status['spaces']
     done, new, failed = spaces['cur'], spaces['new'], spaces['failed']
     in_doubt = sum(not intent['decided'] for intent in status['intents'])
     return [
-        figure('waiting', new['files'], '#files', 'new', space='new'),
-        figure('longest wait', duration(new['oldest']), '#files', space='new'),
-        figure('in work', len(status['claims']), '#work'),
-        figure('to be tried again', status['waiting']['files'], '#files',
-               'waiting', space='work'),
-        figure('failed', failed['files'], '#reasons', 'failed',
-               space='failed'),
-        figure('in doubt', in_doubt, '#doubt'),
-        figure('done', done['files'], '#files', space='cur'),
-        figure('done in the last hour', done['hour'], '#files', space='cur'),
-        figure('done in the last day', done['day'], '#files', space='cur')]
+        figure('waiting', new['files'], 'new', 'new'),
+        figure('longest wait', duration(new['oldest']), 'new'),
+        figure('in work', len(status['claims']), part='work'),
+        figure('to be tried again', status['waiting']['files'], 'work',
+               'waiting'),
+        figure('failed', failed['files'], 'failed', 'failed'),
+        figure('in doubt', in_doubt, part='doubt'),
+        figure('done', done['files'], 'cur'),
+        figure('done in the last hour', done['hour'], 'cur'),
+        figure('done in the last day', done['day'], 'cur')]
 
 
-def figure(title, value, part, kind=None, **query):
-    return {'title': title, 'value': value, 'kind': kind, 'part': part,
-            'query': query}
+def figure(title, value, space=None, kind=None, part=None):
+    """Return a number; it leads to the files of a space, or into the store.
+    """
+    return {'title': title, 'value': value, 'kind': kind, 'space': space,
+            'part': part}
 
 
 def ages(status):

@@ -41,26 +41,35 @@ def store(visit):
     if status is None:
         return gocept.filestore.web.page.page(
             'store', visit, path=path, health=health, status=None)
+    failures = store.failures() if status['spaces']['failed']['files'] else []
+    return gocept.filestore.web.page.page(
+        'store', visit, path=path, health=health, status=status,
+        picture=picture(status), claims=status['claims'][:SHOWN],
+        owner=gocept.filestore.monitor.place.owner, space='new', pattern='',
+        spaces=gocept.filestore.web.listing.SPACES, **grouped(failures))
+
+
+def files(visit):
+    """List the files of a space, with nothing that costs more than that."""
     space = visit.arguments.get('space', 'new')
     pattern = visit.arguments.get('name', '')
     number = page_number(visit.arguments.get('page', '1'))
     files, total = gocept.filestore.web.listing.listed(
         visit.layout(), space, pattern, number)
     before, after = gocept.filestore.web.listing.pages(number, total)
-    failures = store.failures() if status['spaces']['failed']['files'] else []
-    groups = reasons(failures)
+    failures = visit.store.failures() if space == 'failed' else []
     return gocept.filestore.web.page.page(
-        'store', visit, path=path, health=health, status=status,
-        picture=picture(status), space=space, errors=errors(failures),
-        spaces=gocept.filestore.web.listing.SPACES,
-        pattern=pattern, files=files, total=total, number=number,
-        before=before, after=after, claims=status['claims'][:SHOWN],
-        groups=groups[:SHOWN], more_groups=len(groups[SHOWN:]),
-        owner=gocept.filestore.monitor.place.owner)
+        'files', visit, space=space, pattern=pattern, number=number,
+        spaces=gocept.filestore.web.listing.SPACES, files=files, total=total,
+        before=before, after=after, errors={
+            failure['filename']: failure['error'] for failure in failures},
+        **grouped(failures))
 
 
-def errors(failures):
-    return {failure['filename']: failure['error'] for failure in failures}
+def grouped(failures):
+    """Return the first of the reasons, and how many there are besides."""
+    groups = reasons(failures)
+    return {'groups': groups[:SHOWN], 'more_groups': len(groups[SHOWN:])}
 
 
 def reasons(failures):

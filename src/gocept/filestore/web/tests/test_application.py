@@ -114,16 +114,19 @@ class Overview(Case):
             self.assertIn('<span>%s</span>' % mark, page)
 
     def test_figures_lead_to_what_they_count(self):
-        self.put('new', 'a')
         self.give_up('b')
+        self.put('new', 'a')
+        self.put('work', 'c')
         page = self.page('/').replace('&amp;', '&')
         for figure, address in (
-                ('waiting', 'store?store=orders&space=new#files'),
-                ('longest wait', 'store?store=orders&space=new#files'),
-                ('failed', 'store?store=orders&space=failed#reasons')):
+                ('waiting', 'files?store=orders&space=new'),
+                ('longest wait', 'files?store=orders&space=new'),
+                ('failed', 'files?store=orders&space=failed'),
+                ('in work', 'store?store=orders#work')):
             self.assertIn('<a href="%s">%s</a>' % (address, figure), page)
             path, _, part = address.partition('#')
-            self.assertIn(' id="%s"' % part, self.page('/' + path))
+            self.assertIn(' id="%s"' % (part or 'files'),
+                          self.page('/' + path))
         self.assertNotIn('>done</a>', page)
 
     def test_store_that_is_away_or_locked_is_a_line(self):
@@ -208,7 +211,7 @@ class Overview(Case):
         store.write_text('a', '')
         with registered(store, 'default'):
             self.stores = gocept.filestore.web.application.registered()
-            self.assertIn('1 file in new', self.page('/store?store=default'))
+            self.assertIn('1 file in new', self.page('/files?store=default'))
 
     def test_store_that_may_not_be_read(self):
         self.forbid(self.path / 'new', 0)
@@ -267,11 +270,11 @@ class Store(Case):
         for number in range(250):
             self.put('new', '%03d' % (249 - number))
             number % 50 or gocept.filestore.tests.story.tick(self.path)
-        first = self.page('/store?store=orders')
+        first = self.page('/files?store=orders')
         self.assertIn('250 files in new', first)
         names = []
         for number in 1, 2, 3, 4:
-            page = self.page('/store?store=orders&page=%s' % number)
+            page = self.page('/files?store=orders&page=%s' % number)
             names.append(re.findall('name=([0-9]{3})"', page))
         self.assertEqual([100, 100, 50, 0], list(map(len, names)))
         found = sum(names, [])
@@ -286,7 +289,7 @@ class Store(Case):
         for pattern, names in (('17', ['order-17.xml']), ('o*r', ['other']),
                                ('O', []), ('[', []), ('', 3 * [''])):
             page = self.page(address(
-                'store', store='orders', space='cur', name=pattern))
+                'files', store='orders', space='cur', name=pattern))
             self.assertIn('%s in cur' % (
                 '1 file' if len(names) == 1 else '%s files' % len(names)),
                 page)
@@ -306,7 +309,7 @@ class Store(Case):
         for number in range(3):
             self.give_up('a%s' % number, 'time-out of a%s' % number)
         self.give_up('b', '<b>no</b> paper')
-        page = self.page('/store?store=orders&space=failed')
+        page = self.page('/files?store=orders&space=failed')
         self.assertIn('time-out of {}', page)
         self.assertIn('put back 3 files…', page)
         self.assertIn('time-out of a1</td>', page)  # that of each file, too
@@ -321,10 +324,10 @@ class Store(Case):
     def test_what_there_is_not(self):
         for address, status, words in (
                 ('/store?store=nothing', 404, 'there is no store'),
-                ('/store?store=orders&space=nowhere', 400, 'nowhere'),
-                ('/store?store=orders&space=attempts', 400, 'attempts'),
-                ('/store?store=orders&page=0', 400, 'is no page'),
-                ('/store?store=orders&page=x', 400, 'is no page'),
+                ('/files?store=orders&space=nowhere', 400, 'nowhere'),
+                ('/files?store=orders&space=attempts', 400, 'attempts'),
+                ('/files?store=orders&page=0', 400, 'is no page'),
+                ('/files?store=orders&page=x', 400, 'is no page'),
                 ('/file?store=orders', 400, 'lacks the name'),
                 ('/file?store=orders&name=a', 404, 'there is none in any'),
                 ('/contents?store=orders&name=a&space=new', 404, "'a'"),
@@ -358,7 +361,7 @@ class File(Case):
 
     def test_reason_of_a_megabyte(self):
         self.give_up('a', 'x' * 10 ** 6)
-        for address in ('/', '/store?store=orders&space=failed',
+        for address in ('/', '/files?store=orders&space=failed',
                         '/file?store=orders&name=a'):
             self.assertLess(len(self.page(address)), 40_000, address)
 
@@ -373,7 +376,7 @@ class File(Case):
             response = self.request(address(
                 'contents', store='orders', name=name, space='failed'))
             self.assertEqual(b'<script>', response.body)
-        page = self.page('/store?store=orders&space=failed')
+        page = self.page('/files?store=orders&space=failed')
         self.assertNotIn('<script', page)
         names = {urllib.parse.parse_qs(
             each.replace('&amp;', '&'), errors='surrogateescape')['name'][0]

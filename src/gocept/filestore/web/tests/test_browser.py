@@ -192,6 +192,7 @@ class Clicks(Case):
 
     def test_lists(self):
         self.click('store')
+        self.press('Show')
         self.assertEqual('order-202', self.files()[0])
         self.click('newer')
         self.assertEqual(30, len(self.files()))
@@ -263,7 +264,7 @@ class Clicks(Case):
 
     def test_names_do_nothing(self):
         for name in HOSTILE:
-            self.go('store', store='store', space='failed')
+            self.go('files', store='store', space='failed')
             self.click(gocept.filestore.web.page.shown(name))
             self.assertEqual(
                 gocept.filestore.web.page.shown(name), self.heading())
@@ -401,9 +402,11 @@ class Accessibility(Case):
 
     def test_pages(self):
         self.check()
-        self.go('store', store='store', page=2)  # of two
+        self.go('store', store='store')
         self.check()
-        self.go('store', store='store', space='failed')
+        self.go('files', store='store', page=2)  # of two
+        self.check()
+        self.go('files', store='store', space='failed')
         self.check()
         self.go('store', store='archive')
         self.check()
