@@ -1277,8 +1277,9 @@ class IWebApplication(zope.interface.Interface):
     ask for it; None: whoever serves it sees to that.
 
     The pages are below the address of the application, as in
-    ``store?store=orders``: the overview, `store`, `file`, `contents` of a
-    file, `health` and `metrics`. They are read by GET, and change nothing.
+    ``store?store=orders``: the overview, `store`, `files` of a space, `file`,
+    `contents` of a file, `health` and `metrics`. They are read by GET, and
+    change nothing.
     `retry`, `clean` and `settle` ask what is to be done by GET and do it by
     POST, with the token of a cookie that only pages of the same site send.
     Each is an info of the logger ``gocept.filestore.web.action`` that names
