@@ -1,5 +1,6 @@
 """What has failed, and for which reasons, of which many are alike."""
 import gocept.filestore.disk.name
+import hashlib
 import re
 
 
@@ -39,6 +40,13 @@ def described(likeness, failures):
         'newest': failures[0]['age'],
         'oldest': failures[-1]['age'],
         'reason': reasons.pop() if len(reasons) == 1 else likeness}
+
+
+def mark(likeness):
+    """Return a name for what reasons have in common, short as in an address.
+    """
+    return hashlib.sha256(
+        likeness.encode(errors='surrogatepass')).hexdigest()[:16]
 
 
 def alike(failure):

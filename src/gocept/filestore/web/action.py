@@ -30,7 +30,7 @@ def respond(action, visit):
     gocept.filestore.web.token.check(visit.request, visit.form)
     done, errors = action.do()
     logger.info('%r: %s by %s%s', visit.store.path, action.told(len(done)),
-                visit.who, ''.join(', %r' % name for name in done[:SHOWN]))
+                visit.who, ''.join(', %r' % name for name in done))
     return gocept.filestore.web.page.page(
         'done', visit, sentence=action.told(len(done)), names=done[:SHOWN],
         errors=errors[:SHOWN], more=len(errors[SHOWN:]))
@@ -73,7 +73,8 @@ class Retry(Action):
             return [failure['filename'] for failure in failures]
         wanted = self.visit.arguments['reason']
         return [failure['filename'] for failure in failures
-                if gocept.filestore.monitor.reason.alike(failure) == wanted]
+                if gocept.filestore.monitor.reason.mark(
+                    gocept.filestore.monitor.reason.alike(failure)) == wanted]
 
     def question(self, number):
         return 'Put back %s?' % counted(number)

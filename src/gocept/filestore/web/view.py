@@ -77,7 +77,7 @@ def reasons(failures):
     groups = gocept.filestore.monitor.reason.groups_of(failures[::-1])
     return sorted((
         {**gocept.filestore.monitor.reason.described(likeness, failures),
-         'likeness': likeness}
+         'mark': gocept.filestore.monitor.reason.mark(likeness)}
         for likeness, failures in groups.items()),
         key=lambda group: -group['files'])
 

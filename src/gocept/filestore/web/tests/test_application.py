@@ -465,6 +465,18 @@ class Actions(Case):
             self.act('/' + address.replace('&amp;', '&'))
         self.assertEqual(['a1', 'a2'], sorted(os.listdir(self.path / 'new')))
 
+    def test_put_back_those_with_a_reason_that_is_long_or_odd(self):
+        for reason in 'x' * 10 ** 6, 'odd \udcff':
+            self.give_up('a', reason)
+            page = self.page('/store?store=orders')
+            address = re.search(
+                r'href="(retry\?[^"]*)">put back 1 file', page)[1]
+            self.assertLess(len(address), 100)
+            with self.logged():
+                self.act('/' + address.replace('&amp;', '&'))
+            self.assertEqual(['a'], os.listdir(self.path / 'new'))
+            self.store.claim().finish(keep=False)
+
     def test_put_back_all_but_what_is_taken(self):
         for name in 'a', 'b':
             self.give_up(name)
