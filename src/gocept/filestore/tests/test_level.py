@@ -15,7 +15,7 @@ UNIT = 'zope.testrunner.layer.UnitTests'
 SLOW = {'doctor.tests.test_fault', 'intake.tests.test_client',
         'intake.tests.test_crash', 'intake.tests.test_race', 'tests.test_call',
         'tests.test_distributed', 'tests.test_nfs',
-        'tests.test_power', 'tests.test_race'}
+        'tests.test_power', 'tests.test_race', 'web.tests.test_browser'}
 
 
 def found(*args, suites=None):
