@@ -185,7 +185,7 @@ class Clicks(Case):
         self.assertEqual('order-202', self.files()[0])
         self.release()
         self.wait(lambda: 'order-202' in self.names('work'))
-        self.page.reload()
+        self.click('store')
         self.assertIn('filestore run store', self.row('order-202'))
         self.click('order-202')
         self.assertIn('being worked on', self.page.content())
@@ -334,10 +334,8 @@ class Keys(Case):
                    'Back to the store', 'in doubt', 'abort…', 'Abort',
                    'Back to the store')
         self.assertEqual([], self.store.status()['intents'])
-        self.tab_to('newer', 'Shift+Tab')  # from the end, which is nearer
-        with self.page.expect_navigation():
-            self.key('Enter')
-        self.tab_to('age')
+        self.enter('waiting', 'newer', 'store')
+        self.tab_to('age', 'Shift+Tab')  # from the end, which is nearer
         self.page.keyboard.type('0m')
         self.enter('Show them…', 'Remove')
         self.assertEqual([], self.names('cur'))
@@ -358,7 +356,7 @@ class Keys(Case):
         self.wait(lambda: region.evaluate('each => each.scrollLeft') > 0)
 
     def test_all_is_reached_and_left_again(self):
-        for address in ('', 'store?store=store&page=2',
+        for address in ('', 'store?store=store', 'files?store=store&page=2',
                         'file?store=store&name=order-17'):
             self.page.goto(self.url + address)
             wanted = self.page.locator(
