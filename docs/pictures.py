@@ -22,7 +22,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = str(pathlib.Path(gocept.filestore.web.tests.scene.__file__).parent)
 PICTURES = (('overview', '', 1280, 780),
-            ('store', 'store?store=orders&space=failed', 1280, 1260),
+            ('store', 'store?store=orders', 1280, 1120),
             ('file', 'file?store=orders&name=order-17', 1280, 800),
             ('telephone', 'store?store=orders', 360, 740))
 HOUR = 3600
