@@ -1,6 +1,5 @@
 """What is done by a form: put back, clean, settle."""
 import gocept.filestore.disk.space
-import gocept.filestore.interfaces
 import gocept.filestore.monitor.reason
 import gocept.filestore.monitor.words
 import gocept.filestore.web.page
@@ -50,8 +49,6 @@ class Action:
         for name in names:
             try:
                 action(name)
-            except gocept.filestore.interfaces.WRONG_WITH_ALL:
-                raise
             except OSError as error:
                 errors.append(
                     gocept.filestore.disk.space.described(error, name))
@@ -108,8 +105,6 @@ class Clean(Action):
     def do(self):
         try:
             return self.store.clean(self.space, self.age), []
-        except gocept.filestore.interfaces.WRONG_WITH_ALL:
-            raise
         except OSError as error:
             # The others have been removed, but their names are not told.
             return [], [gocept.filestore.disk.space.described(error)]

@@ -1,6 +1,7 @@
 import contextlib
 import gocept.filestore.cli.argument
 import gocept.filestore.cli.web
+import gocept.filestore.filestore
 import gocept.filestore.tests.command
 import http.client
 import re
@@ -9,6 +10,7 @@ import socket
 import urllib.error
 import urllib.parse
 import urllib.request
+import webob
 
 
 class Web(gocept.filestore.tests.command.Case):
@@ -108,6 +110,19 @@ class Web(gocept.filestore.tests.command.Case):
                             ('[::1]:0', ('::1', 0)), ('host:1', ('host', 1))):
             self.assertEqual(
                 found, gocept.filestore.cli.argument.address(text))
+
+    def test_names_are_as_short_as_can_be(self):
+        stores = {path: gocept.filestore.filestore.FileStore(path)
+                  for path in ('/a/x', '/b/x/', 'y')}
+        self.assertEqual(
+            {'/a/x': stores['/a/x'], '/b/x': stores['/b/x/'],
+             'y': stores['y']},
+            gocept.filestore.cli.web.named(list(stores.values())))
+
+    def test_who_acts(self):
+        self.assertEqual(
+            'somebody at 192.0.2.1', gocept.filestore.cli.web.acting(
+                webob.Request.blank('/', remote_addr='192.0.2.1')))
 
     def test_hosts(self):
         for host, is_bound in (('127.0.0.1', True), ('::1', True),
