@@ -1,3 +1,5 @@
+import fcntl
+import gocept.filestore.disk.draft
 import gocept.filestore.interfaces
 import gocept.filestore.tests.case
 import os
@@ -305,3 +307,39 @@ class Race(DraftCase):
             child.send(source)
         wins = [child.answer() for child in children]
         self.assertEqual([50, 50, 50], wins)
+
+
+class Elsewhere(DraftCase):
+    """Where a server keeps the locks, one goes when the file is closed long.
+    """
+
+    def setUp(self):
+        super().setUp()
+        self.tmp = self.store._layout['tmp']
+        self.tmp.is_local = False
+        self.put('tmp', 'a')
+        self.holder = self.enterContext(open(self.path / 'tmp' / 'a', 'rb'))
+        fcntl.flock(self.holder, fcntl.LOCK_EX)
+        self.pauses = 0
+
+    def pause(self, seconds):
+        self.pauses += 1
+        if self.pauses == 20:
+            self.holder.close()
+
+    def is_ours(self):
+        with open(self.path / 'tmp' / 'a', 'rb') as file:
+            return gocept.filestore.disk.draft.is_ours(
+                self.tmp, file.fileno(), self.pause)
+
+    def test_lock_that_goes_a_moment_later(self):
+        self.assertTrue(self.is_ours())
+        self.assertEqual(20, self.pauses)
+
+    def test_on_a_local_disk_nobody_waits(self):
+        self.tmp.is_local = True
+        self.assertFalse(self.is_ours())
+        self.assertEqual(0, self.pauses)
+
+    def test_lock_that_stays(self):
+        self.refuse('DraftInUse', 'a', 'r+')
