@@ -149,10 +149,11 @@ class RaceCase(gocept.filestore.tests.case.Case):
     variant = 'contested'
     durable = False
     keep = True
-    stderr = None
 
     def setUp(self):
         super().setUp()
+        self.stderr = self.enterContext(
+            open(self.directory / 'stderr', 'a+b'))
         self.log = self.directory / 'log'
         self.log.write_text('')
         self.kills = {}
@@ -190,7 +191,12 @@ class RaceCase(gocept.filestore.tests.case.Case):
     def end(self):
         self.let_end()
         for process in self.running:
-            self.assertEqual(0, process.wait(300))
+            self.assertEqual(0, process.wait(300), self.said())
+
+    def said(self):
+        """Return the last of what the workers have said."""
+        self.stderr.seek(0)
+        return self.stderr.read().decode(errors='replace')[-5000:]
 
     def let_end(self):
         pathlib.Path(end_of(self.log)).touch()
@@ -212,9 +218,10 @@ class RaceCase(gocept.filestore.tests.case.Case):
 
         That is the draft of a death or of a failure, which `clean` removes.
         """
-        return {space: [name for name in names if not self.is_of_killed(name)]
-                for space, names in self.tree().items()
-                if space != 'attempts'}
+        found = {
+            space: [name for name in names if not self.is_of_killed(name)]
+            for space, names in self.tree().items() if space != 'attempts'}
+        return {space: names for space, names in found.items() if names}
 
     def is_of_killed(self, name):
         found = re.search(r'\.M\d+P(\d+)Q', name)
@@ -319,7 +326,6 @@ class Broken(RaceCase):
     """The check can see what it is there to see."""
 
     variant = 'broken'
-    stderr = subprocess.DEVNULL  # they stumble over each other
 
     def test_double_owners_are_seen(self):
         # Who stumbles ends; how soon is a matter of chance.
