@@ -15,6 +15,7 @@ import sys
 
 chosen = gocept.filestore.monitor.reason.chosen
 duration = gocept.filestore.monitor.words.duration
+printable = gocept.filestore.monitor.words.printable
 SHOWN = 500  # characters of a reason
 
 
@@ -76,7 +77,7 @@ def show(store, name, as_json):
             gocept.filestore.monitor.words.counted(place['bytes'], 'byte'),
             place['mode'], duration(place['age'])))
         for item in place['metadata'].items():
-            print('  %s: %s' % tuple(map(printables, item)))
+            print('  %s: %s' % tuple(map(printable, item)))
         for event in place['events']:
             tell(event)
 
@@ -91,15 +92,7 @@ def tell(event):
         gocept.filestore.monitor.place.told(event), process, host))
     reason = event['traceback'] or event['error']
     for line in str(reason or '').splitlines():
-        print('      ' + printables(line))
-
-
-def printables(text):
-    return ''.join(map(printable, text))
-
-
-def printable(character):
-    return character if character.isprintable() else ascii(character)[1:-1]
+        print('      ' + printable(line))
 
 
 @click.command()

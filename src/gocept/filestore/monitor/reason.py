@@ -18,19 +18,20 @@ def chosen(store, include, exclude, reason):
 
 def grouped(failures):
     """Return a dictionary for each reason, that of most files first."""
-    groups = [described(*group) for group in groups_of(failures).items()]
-    return sorted(groups, key=lambda group: -group['files'])
+    return [group for _, group in by_likeness(failures)]
 
 
-def groups_of(failures):
-    """Return the failures by what their reasons have in common.
+def by_likeness(failures):
+    """Return the same, each with what its reasons have in common.
 
-    They come, and are handed on, with the newest first.
+    The failures come with the newest first.
     """
     found = {}
     for failure in failures:
         found.setdefault(alike(failure), []).append(failure)
-    return found
+    groups = [(likeness, described(likeness, alike_ones))
+              for likeness, alike_ones in found.items()]
+    return sorted(groups, key=lambda group: -group[1]['files'])
 
 
 def described(likeness, failures):

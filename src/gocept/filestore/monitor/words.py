@@ -19,6 +19,12 @@ def counted(number, noun='file'):
     return '%s %s%s' % (number, noun, '' if number == 1 else 's')
 
 
+def printable(text, kept=''):
+    """Return a text in which what can not be printed is escaped."""
+    return ''.join(each if each.isprintable() or each in kept
+                   else ascii(each)[1:-1] for each in text)
+
+
 def text(value):
     """Return one line that garbles nothing, and shows all of it."""
     value = '' if value is None else str(value)

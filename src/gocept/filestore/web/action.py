@@ -1,4 +1,5 @@
 """What is done by a form: put back, clean, settle."""
+import gocept.filestore.disk.layout
 import gocept.filestore.disk.space
 import gocept.filestore.monitor.reason
 import gocept.filestore.monitor.words
@@ -11,8 +12,7 @@ import webob.exc
 
 logger = logging.getLogger(__name__)
 SHOWN = 20  # errors
-CLEANED = ('cur', 'failed', 'tmp')
-UNITS = {'m': 60, 'h': 3600, 'd': 86400}
+UNITS = dict(gocept.filestore.monitor.words.UNITS)
 counted = gocept.filestore.monitor.words.counted
 
 
@@ -91,7 +91,7 @@ class Clean(Action):
     def __init__(self, visit):
         super().__init__(visit)
         self.space = visit.argument('space')
-        if self.space not in CLEANED:
+        if self.space not in gocept.filestore.disk.layout.CLEANED:
             raise webob.exc.HTTPBadRequest(
                 'nothing is removed from %r' % self.space)
         self.age = seconds(visit.argument('age'))

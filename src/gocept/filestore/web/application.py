@@ -76,17 +76,17 @@ class Application:
         try:
             response = self._respond(request)
         except webob.exc.HTTPException as error:
-            response = gocept.filestore.web.page.refusal(request, error)
+            response = gocept.filestore.web.page.refusal(error)
         except (OSError, gocept.filestore.interfaces.FileStoreError) as error:
-            response = gocept.filestore.web.page.refusal(
-                request, translated(error))
+            response = gocept.filestore.web.page.refusal(translated(error))
         response.headers.update(HEADERS)
         return response(environ, start_response)
 
     def _respond(self, request):
         self._check_host(request)
-        name = request.environ.get('PATH_INFO', '').lstrip('/')
-        if not name and not request.environ.get('PATH_INFO'):
+        path = request.environ.get('PATH_INFO', '')
+        name = path.lstrip('/')
+        if not path:
             # The addresses on a page go on from its own.
             return webob.exc.HTTPFound(location=request.path_url + '/')
         visit = gocept.filestore.web.address.Visit(

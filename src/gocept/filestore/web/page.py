@@ -31,7 +31,7 @@ def page(template, visit, /, **known):
     return response
 
 
-def refusal(request, error):
+def refusal(error):
     """Return the page of an error, which says in a line what is wrong."""
     response = webob.Response(status=error.status, charset='utf-8')
     if allowed := error.headers.get('Allow'):
@@ -54,9 +54,7 @@ counted = gocept.filestore.monitor.words.counted
 
 def shown(value):
     """Return a text that shows all of a name, also what is not printable."""
-    return ''.join(
-        character if character.isprintable() else
-        ascii(character)[1:-1] for character in str(value))
+    return gocept.filestore.monitor.words.printable(str(value))
 
 
 def cut(text):
@@ -64,9 +62,7 @@ def cut(text):
     more = len(text) - SHOWN
     if more > 0:
         text = '%s\n[... and %s more characters]' % (text[:SHOWN], more)
-    return ''.join(
-        each if each.isprintable() or each in '\n\t' else ascii(each)[1:-1]
-        for each in text)
+    return gocept.filestore.monitor.words.printable(text, '\n\t')
 
 
 def size(number):

@@ -74,12 +74,10 @@ def grouped(failures):
 
 def reasons(failures):
     """Return the reasons of what has failed, those of most files first."""
-    groups = gocept.filestore.monitor.reason.groups_of(failures[::-1])
-    return sorted((
-        {**gocept.filestore.monitor.reason.described(likeness, failures),
-         'mark': gocept.filestore.monitor.reason.mark(likeness)}
-        for likeness, failures in groups.items()),
-        key=lambda group: -group['files'])
+    return [
+        {**group, 'mark': gocept.filestore.monitor.reason.mark(likeness)}
+        for likeness, group in
+        gocept.filestore.monitor.reason.by_likeness(failures[::-1])]
 
 
 def page_number(text):
