@@ -417,9 +417,10 @@ class IFileStore(IQueue, IWritable):
                         if its process has died and nobody has taken it over.
                         If it lives: process, its id; host, the name of this
                         one; and consumer, how the process calls itself, at
-                        most 1000 characters; each is None if this host can
-                        not see it: on another host, in a container of its
-                        own, or where FUSE keeps the locks
+                        most 1000 characters, without the folder its program
+                        lies in; each is None if this host can not see it: on
+                        another host, in a container of its own, or where FUSE
+                        keeps the locks
             waiting     for the next attempt: files, next: seconds until the
                         next one is due (0 if it is), or None, and ages, as of
                         a space, since they came to `work`

@@ -7,6 +7,7 @@ import gocept.filestore.disk.layout
 import gocept.filestore.disk.lock
 import gocept.filestore.disk.name
 import itertools
+import os.path
 import stat
 
 
@@ -158,8 +159,10 @@ def title(process):
     with (contextlib.suppress(OSError),
           open('/proc/%s/cmdline' % process, errors='surrogateescape',
                encoding='utf-8') as file):
-        words = file.read(LONGEST).strip('\0')
-        return words.replace('\0', ' ').strip() or None
+        program, *words = file.read(LONGEST).strip('\0').split('\0')
+        if os.path.isabs(program):  # where it lies takes the room of the rest
+            program = os.path.basename(program)
+        return ' '.join([program, *words]).strip() or None
 
 
 def history(attempts, filename):

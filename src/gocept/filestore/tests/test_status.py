@@ -267,6 +267,18 @@ class Claims(StatusCase):
                 'python of   orders -c %s xxx' % READY))
         self.assertIsNone(title(process.pid))
 
+    def test_title_without_the_folder_of_the_program(self):
+        for program, expected in (
+                ('/a/long way/bin/python', 'python -c %s /x' % READY),
+                ('filestore: of /x', 'filestore: of /x -c %s /x' % READY)):
+            with subprocess.Popen(
+                    [program, '-c', READY, '/x'], executable=sys.executable,
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL) as process:
+                process.stdout.readline()
+                self.assertEqual(
+                    expected, gocept.filestore.status.title(process.pid))
+
     def test_process_that_has_ended_and_has_no_title(self):
         process = subprocess.Popen(['true'])
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
