@@ -4,6 +4,7 @@ Prints the seconds as JSON.
 """
 import gocept.filestore
 import json
+import logging
 import os
 import sys
 import time
@@ -16,6 +17,7 @@ SIZE = 1024     # bytes
 def fill(path, waiting, files):
     """Let some files wait for their next attempt, and others for the first.
     """
+    logging.disable()  # a line for each that waits hides the tables
     policy = gocept.filestore.RetryPolicy(first=HOUR)
     store = gocept.filestore.FileStore(
         path, durable=False, prepare=True, retry_policy=policy)
