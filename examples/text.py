@@ -2,7 +2,8 @@
 
 Indented lines that begin with "$ " are typed, and those with "# " by root. A
 command goes on after a backslash, and until the end of a here-document. The
-lines below are the answer, up to an empty one.
+lines below are the answer, as long as they are indented; it may have empty ones
+in between.
 """
 
 import re
@@ -38,10 +39,14 @@ def whole(command, indent, lines):
 
 def answer(indent, lines):
     taken = ''
-    while lines and lines[0].startswith(indent) and not is_prompt(
-            lines[0], indent):
+    while goes_on(indent, lines):
         taken += take(indent, lines) + '\n'
     return taken
+
+
+def goes_on(indent, lines):
+    following = next(filter(None, lines), '')
+    return following.startswith(indent) and not is_prompt(following, indent)
 
 
 def is_prompt(line, indent):

@@ -26,7 +26,9 @@ It begins, and `$ ls` is no command::
     $ sh two.sh
     one
 
-    not an answer
+    two
+
+Not an answer.
 
 .. needs: logrotate
 
@@ -54,8 +56,9 @@ class Text(unittest.TestCase):
             ('$', "cat > two.sh << 'END'\n#!/bin/sh\n\n$ this is no prompt\n"
                   '  # nor is this\nEND', ''), self.typed()[0])
 
-    def test_answer_ends_with_an_empty_line(self):
-        self.assertEqual(('$', 'sh two.sh', 'one\n'), self.typed()[1])
+    def test_answer_ends_with_what_is_indented(self):
+        self.assertEqual(
+            ('$', 'sh two.sh', 'one\n\ntwo\n'), self.typed()[1])
 
     def test_answer_keeps_what_it_is_indented_more(self):
         self.assertEqual(
