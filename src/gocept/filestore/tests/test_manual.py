@@ -1,5 +1,6 @@
 """The chapters of the manual begin, end and name others as readers expect."""
 
+import gocept.filestore.disk.layout
 import gocept.filestore.tests.test_papers
 import re
 
@@ -15,6 +16,13 @@ def chapters():
     """Return the texts of all chapters, by the paths that README names."""
     return {str(path.relative_to(PACKAGE)): path.read_text(encoding='utf-8')
             for path in sorted(PACKAGE.rglob('*.txt'))}
+
+
+def pages():
+    """Return what can be named: chapters, and the other pages."""
+    docs = CHECKOUT / 'docs'
+    return chapters().keys() | {str(path.relative_to(docs))
+                                for path in docs.rglob('*.txt')}
 
 
 def order():
@@ -58,13 +66,10 @@ class Chapter(gocept.filestore.tests.test_papers.Case):
                 self.assertNotIn('\n\n', ending)
 
     def test_what_it_names_is_a_chapter_or_a_page(self):
-        known = chapters().keys() | {
-            str(path.relative_to(CHECKOUT / 'docs'))
-            for path in (CHECKOUT / 'docs').rglob('*.txt')}
         for name, text in chapters().items():
             with self.subTest(name):
                 self.assertEqual(
-                    set(), set(LINK.findall(prose(text))) - known)
+                    set(), set(LINK.findall(prose(text))) - pages())
 
     def test_words_are_told_where_they_are_first_used(self):
         texts = chapters()
@@ -75,3 +80,27 @@ class Chapter(gocept.filestore.tests.test_papers.Case):
                          if used.search(texts[name]))
             with self.subTest(word, chapter=first):
                 self.assertRegex(prose(texts[first]), '`%s`' % word)
+
+
+class Glossary(gocept.filestore.tests.test_papers.Case):
+
+    def setUp(self):
+        _, _, text = self.read('docs/glossary.txt').partition(
+            '.. glossary::\n\n')
+        self.entries = dict(re.findall(
+            r'^ {4}(\S.*)\n((?: {8}.+\n)+)', text, re.MULTILINE))
+
+    def test_is_in_alphabetical_order(self):
+        terms = [term.lower() for term in self.entries]
+        self.assertEqual(sorted(terms), terms)
+
+    def test_has_each_space(self):
+        self.assertEqual(
+            set(), set(gocept.filestore.disk.layout.ALL) - set(self.entries))
+
+    def test_says_where_more_is_told(self):
+        for term, text in self.entries.items():
+            with self.subTest(term):
+                links = set(LINK.findall(text))
+                self.assertTrue(links)
+                self.assertEqual(set(), links - pages())
