@@ -1,6 +1,6 @@
 """Tell which Python runs this, and how it was built; prints it as JSON.
 
-How fast a call is shows what no setting does: Debian's Python is optimized by
+How fast a call is shows what no setting does: Debian's Python is optimised by
 its own rules, without the option of `configure`.
 """
 import json

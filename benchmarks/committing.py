@@ -113,7 +113,7 @@ def take_in(store, documents):
 
 
 def call(store, documents):
-    """Make the plain system calls that the work cannot do without."""
+    """Make the plain system calls that the work can not do without."""
     for name, data in documents:
         descriptor = os.open(f'{store.path}/tmp/{name}',
                              os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

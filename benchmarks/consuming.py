@@ -38,7 +38,7 @@ def tell(moment):
 
 
 def call(path, **options):
-    """Make the plain system calls that the work cannot do without."""
+    """Make the plain system calls that the work can not do without."""
     new, cur = (os.path.join(path, space) for space in ('new', 'cur'))
     with inotify_simple.INotify() as notifier:
         notifier.add_watch(new, inotify_simple.flags.MOVED_TO)

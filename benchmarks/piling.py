@@ -40,7 +40,7 @@ def measure(path, name, order, claims, durable):
 
 
 def call(path, order, durable):
-    """Make the plain system calls that claiming cannot do without."""
+    """Make the plain system calls that claiming can not do without."""
     for name in ORDERS[order](f'{path}/new'):
         os.rename(f'{path}/new/{name}', f'{path}/work/{name}')
         os.rename(f'{path}/work/{name}', f'{path}/cur/{name}')

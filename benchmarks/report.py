@@ -22,7 +22,7 @@ class Report:
     """What the rounds in one place gave.
 
     `answers` has a list per contender, with what `work.py` said each round.
-    `missing` are the contenders that cannot run here.
+    `missing` are the contenders that can not run here.
     """
 
     def __init__(self, place, files, answers, missing):

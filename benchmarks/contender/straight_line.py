@@ -5,7 +5,7 @@ LONGEST = 65537     # bytes; one call reads a whole file of up to 64 KiB
 
 
 class Contender:
-    """The plain system calls that the work cannot do without."""
+    """The plain system calls that the work can not do without."""
 
     title = 'straight-line calls'
     durable = None

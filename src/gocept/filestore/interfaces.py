@@ -483,7 +483,7 @@ class IFileStore(IQueue, IWritable):
         """
 
     def intake(directory, quiet=5, marker=None, include=('*',), exclude=()):
-        """Return an `IIntake`, which takes over files from a folder.
+        """Return an `IIntake`, which takes in files from a folder.
 
         For folders of FTP, SFTP and scanners, whose writers do not know of the
         store. `quiet` is a number of seconds; a file is ready when it has not
@@ -894,7 +894,7 @@ class ITransactionalFileStore(IWritable):
 
 
 class IIntake(zope.interface.Interface):
-    """Takes over what others drop into a folder, each file when it is whole.
+    """Takes in what others drop into a folder, each file when it is whole.
 
     A file that is ready (see `IFileStore.intake`) stays where it is until no
     process has it open for writing, as a lease of the kernel tells, fcntl(2).

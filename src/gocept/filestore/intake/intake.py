@@ -21,7 +21,7 @@ TAKEN = 'an older file of its name waits'
 
 @gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IIntake)
 class Intake(gocept.filestore.disk.process.Ours):
-    """Takes over what others drop into a folder, as soon as it is whole."""
+    """Takes in what others drop into a folder, as soon as it is whole."""
 
     leases = changes = None
     pause = 0

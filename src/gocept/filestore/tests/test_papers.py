@@ -3,8 +3,16 @@
 An installed package has none of them.
 """
 
+import ast
 import gocept.filestore.cli.command
+import gocept.filestore.disk.file_system
+import gocept.filestore.disk.layout
+import gocept.filestore.doctor.examination
+import gocept.filestore.doctor.kind
+import gocept.filestore.monitor.health
+import gocept.filestore.monitor.place
 import gocept.filestore.tests.case
+import gocept.filestore.tests.doctor
 import gocept.filestore.tests.test_stories
 import os
 import pathlib
@@ -109,6 +117,96 @@ class Benchmarks(Case):
         self.assertGreater(len(tables), 5)
         for table in tables:
             self.assertRegex(table, r'CPython [\d.]+, \S+ \(.*GCC.* -O\d\)')
+
+
+class WhatToDo(Case):
+    """The guide has each state of a file, and each finding of the doctor."""
+
+    def setUp(self):
+        self.text = self.read('docs/guides/what-to-do.txt')
+        self.words = ' '.join(self.text.replace('`', '').split())
+
+    def headings(self):
+        return re.findall(r'^(.+)\n~{3,}$', self.text, re.MULTILINE)
+
+    def assertTold(self, phrases, at_least):
+        phrases = sorted(set(phrases))
+        self.assertGreaterEqual(len(phrases), at_least)
+        self.assertEqual(
+            [], [phrase for phrase in phrases if phrase not in self.words])
+
+    def test_has_each_space_and_state(self):
+        headings = ' '.join(self.headings())
+        for space in gocept.filestore.disk.layout.ALL:
+            self.assertIn('`%s`' % space, headings)
+        state = gocept.filestore.monitor.place.state
+        states = [state({'space': 'work', 'due': None, 'alive': alive})
+                  for alive in (True, False, None)]
+        due = state({'space': 'work', 'due': 0, 'alive': None})
+        self.assertTold([
+            *gocept.filestore.monitor.place.STATES.values(), *states,
+            due.partition(',')[0]], 8)
+
+    def test_has_each_measure_of_the_monitoring(self):
+        self.assertTold([
+            longest(measure.words) for measure
+            in gocept.filestore.monitor.health.MEASURES.values()], 6)
+
+    def test_has_each_subject_of_the_doctor_in_its_order(self):
+        seen = [look.__name__
+                for look in gocept.filestore.doctor.examination.SEEN]
+        told = re.findall(r'\w+', ' '.join(self.headings()))
+        subjects = [*gocept.filestore.tests.doctor.SUBJECTS, 'mount', *seen]
+        self.assertEqual(
+            subjects, told[told.index(subjects[0]):])
+
+    def test_has_each_sentence_of_the_doctor(self):
+        texts = [path.read_text(encoding='utf-8')
+                 for path in (PACKAGE / 'doctor').glob('*.py')]
+        self.assertTold(map(longest, filter(None, (
+            phrase for text in texts for phrase in sentences(text)))), 35)
+
+    def test_has_each_kind_of_thing_that_does_not_belong_there(self):
+        kinds = gocept.filestore.doctor.kind.KINDS.values()
+        self.assertTold([kind.one for kind in kinds]
+                        + [kind.why[:40] for kind in kinds], 20)
+
+    def test_has_each_weakness_of_a_mount(self):
+        found = vars(gocept.filestore.disk.file_system).values()
+        weakness = gocept.filestore.disk.file_system.Weakness
+        reasons = [value.reason for value in found
+                   if isinstance(value, weakness)]
+        reasons.append(gocept.filestore.disk.file_system.ONE_HOST)
+        self.assertTold([longest(reason)[:40] for reason in reasons], 5)
+
+
+def sentences(source):
+    """Yield what is said by findings that are not ok, in a module."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition('.')[2]
+            place = {'note': 0, 'problem': 0, 'told': 2}.get(name)
+            if place is not None:
+                yield from strings(node.args[place])
+        elif isinstance(node, ast.FunctionDef) and node.name in (
+                'find_entrance', 'find_end'):
+            for returned in ast.walk(node):
+                if isinstance(returned, ast.Return):
+                    yield from strings(returned.value)
+
+
+def strings(node):
+    """Yield the strings in an expression, and not what is put into them."""
+    if isinstance(node, ast.BinOp):
+        yield from strings(node.left)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def longest(sentence):
+    """Return the longest piece that is the same each time."""
+    pieces = re.split(r'%(?:\.\d)?\w', sentence)
+    return max((piece.strip(' ,:;') for piece in pieces), key=len)
 
 
 class Pages(Case):

@@ -1,8 +1,12 @@
+"""Words: those of consumers in three places, and how all words are spelt."""
+
+import ast
 import click
 import gocept.filestore.cli.run
 import gocept.filestore.consumer
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
+import gocept.filestore.tests.test_papers
 import gocept.filestore.tests.test_stories
 import gocept.filestore.zcml
 import inspect
@@ -35,6 +39,15 @@ MISSING = {
 # Which consumer, what it works on, and what is for tests or more special.
 OTHERS = {'self', 'store', 'name', 'handler', 'utility', 'selection', 'now',
           'jitter'}
+
+# In lower case only; names of Python and of CSS stay as they are.
+AMERICAN = re.compile(
+    r'(?<![\w.$-])(?:'
+    r'(?!(?:\w*siz|priz|seiz))[a-z]+[iy]z(?:e[drs]?|ing|ations?)'
+    r'|(?:behavi|col|fav|hon|neighb)or(?!-)[a-z]*'
+    r'|(?:cancel|label|model|signal|travel)(?:ed|ing)|centers?'
+    r'|(?:defen|offen)ses?|fulfills?|skillful|judgment|spoiled|practiced'
+    r'|artifacts?|catalogs?|dialogs?|gray|toward|gotten)\b')
 
 
 def said(value):
@@ -102,3 +115,54 @@ class Table(unittest.TestCase):
             # What the schema does not say, the store or the server says.
             self.assertIn(
                 said(schema[name].default), {'--', default}, name)
+
+
+class Spelling(unittest.TestCase):
+    """One of the two ways, the British one, wherever somebody reads it."""
+
+    def read(self):
+        """Yield the papers of a checkout, or of the package, and the pages."""
+        package = gocept.filestore.tests.test_papers.PACKAGE
+        checkout = gocept.filestore.tests.test_papers.CHECKOUT
+        found = [*package.rglob('*.txt'), *package.rglob('*.pt'),
+                 *package.rglob('*.zcml')]
+        if (checkout / 'README.txt').is_file():
+            found += [*checkout.glob('*.txt'), *(
+                path for place in ('docs', 'examples', 'benchmarks')
+                for path in (checkout / place).rglob('*.txt'))]
+        for path in found:
+            if path.name != 'LICENSE.txt':
+                yield path, path.read_text(encoding='utf-8')
+
+    def said_in_python(self):
+        """Yield the docstrings and all other strings of each module."""
+        package = gocept.filestore.tests.test_papers.PACKAGE
+        for path in package.rglob('*.py'):
+            if 'tests' not in path.parts:
+                tree = ast.parse(path.read_text(encoding='utf-8'))
+                yield path, '\n'.join(
+                    node.value for node in ast.walk(tree)
+                    if isinstance(node, ast.Constant)
+                    and isinstance(node.value, str))
+
+    def test_is_british_in_papers_and_on_pages(self):
+        self.check(self.read())
+
+    def test_is_british_in_contracts_and_in_what_commands_say(self):
+        self.check(self.said_in_python())
+
+    def check(self, texts):
+        count = 0
+        for path, text in texts:
+            count += 1
+            with self.subTest(str(path)):
+                self.assertEqual([], AMERICAN.findall(text))
+        self.assertGreater(count, 35)
+
+    def test_tells_the_two_ways_apart(self):
+        self.assertEqual(
+            ['organized', 'analyze', 'colors', 'centers', 'canceled'],
+            AMERICAN.findall(
+                'organized analyze colors centers canceled size prized seize '
+                'colour neighbours centre cancelled analyse color-scheme '
+                'NO_COLOR Unauthorized str.capitalize horizon'))
