@@ -1,0 +1,121 @@
+"""Writes the pages of reference, from the code that they are about."""
+import ast
+import gocept.filestore
+import gocept.filestore.interfaces
+import importlib.metadata
+import manual.directive
+import manual.role
+import pathlib
+import sphinx.util.docutils
+
+
+INTERFACES = 'gocept.filestore.interfaces'
+EVENT = gocept.filestore.interfaces.IFileStoreEvent
+PACKAGE = pathlib.Path(gocept.filestore.__file__).parent
+
+
+class Generated(sphinx.util.docutils.SphinxDirective):
+    """The directive ``.. generated:: WHAT``; WHAT is a function of `PAGES`."""
+
+    required_arguments = 1
+
+    def run(self):
+        lines = PAGES[self.arguments[0]]()
+        return self.parse_text_to_nodes(
+            '\n'.join(lines), allow_section_headings=True)
+
+
+def contracts(wanted):
+    """Return the names that are defined with the contracts, in that order."""
+    return [name for name, thing in vars(gocept.filestore.interfaces).items()
+            if getattr(thing, '__module__', None) == INTERFACES
+            and wanted(thing)]
+
+
+def interfaces():
+    return documented('autointerface', contracts(
+        lambda thing: manual.role.is_interface(thing)
+        and not thing.isOrExtends(EVENT)))
+
+
+def events():
+    return documented('autointerface', contracts(
+        lambda thing: manual.role.is_interface(thing)
+        and thing.isOrExtends(EVENT)))
+
+
+def errors():
+    return documented('autoexception', contracts(manual.role.is_error))
+
+
+def documented(directive, names):
+    """Yield what lets Sphinx show each of them with all that it has."""
+    for name in names:
+        yield f'.. {directive}:: {INTERFACES}.{name}'
+        yield '   :show-inheritance:'
+        if directive == 'autointerface':
+            yield '   :members:'
+        yield ''
+
+
+def loggers():
+    for path in sorted(PACKAGE.rglob('*.py')):
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        if 'tests' not in path.parts and any(map(is_logger, ast.walk(tree))):
+            yield f'``{dotted(path)}``'
+            yield f'    {first_line(ast.get_docstring(tree))}'
+            yield ''
+            yield from messages(tree)
+
+
+def is_logger(node):
+    return isinstance(node, ast.Call) and (
+        ast.unparse(node) == 'logging.getLogger(__name__)')
+
+
+def dotted(path):
+    path = path.relative_to(PACKAGE.parents[1]).with_suffix('')
+    return '.'.join(path.parts)
+
+
+def first_line(text):
+    return text.splitlines()[0]
+
+
+LEVELS = 'debug', 'info', 'warning', 'error'
+
+
+def messages(tree):
+    """Yield what a module logs, with its level, where it says so at once."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and (
+                said := ast.unparse(node.func).removeprefix('logger.')
+                ) in LEVELS and isinstance(node.args[0], ast.Constant):
+            yield f'    - {said}: ``{node.args[0].value}``'
+    yield ''
+
+
+def extras():
+    yield from list_of(gocept_metadata().get_all('Provides-Extra'), wants)
+
+
+def wants(extra):
+    """Return what pip installs for an extra, in one line."""
+    return ', '.join(
+        '``%s``' % wanted.partition(';')[0].strip()
+        for wanted in gocept_metadata().get_all('Requires-Dist')
+        if f'extra == "{extra}"' in wanted)
+
+
+def gocept_metadata():
+    return importlib.metadata.metadata('gocept.filestore')
+
+
+def list_of(names, words):
+    for name in sorted(names):
+        yield f'``{name}``'
+        yield f'    {words(name)}'
+
+
+PAGES = {page.__name__: page for page in (
+    interfaces, events, errors, loggers, extras, manual.directive.directives)}
