@@ -1,5 +1,4 @@
-"""`bin/docs`: builds the pages, and looks whether each link leads somewhere.
-"""
+"""`bin/docs`: builds the pages, and looks where each link leads."""
 import manual.link
 import manual.place
 import pathlib
@@ -8,24 +7,25 @@ import sphinx.cmd.build
 import sys
 
 
-# Whatever is doubtful is an error: names that do not exist, and warnings.
+# Whatever is doubtful is an error: a warning, or a name that leads nowhere.
 STRICT = ['-n', '-W', '--keep-going', '-q']
 
 
-def main(source, target):
-    manual.place.link()
+def main(parts):
+    target = pathlib.Path(parts, 'docs')
     shutil.rmtree(target, ignore_errors=True)
-    status = sphinx.cmd.build.build_main(
-        [*STRICT, '-d', target + '/.doctrees', *sys.argv[1:], source, target])
+    build(pathlib.Path(parts, 'docs-work'), target)
+    count, faults = manual.link.check(target)
+    if faults:
+        sys.exit('\n'.join(faults))
+    print(f'{target}/index.html: {count} links, each of which leads somewhere')
+
+
+def build(work, target):
+    papers = work / 'papers'
+    manual.place.gather(papers)
+    status = sphinx.cmd.build.build_main([
+        *STRICT, *sys.argv[1:], '-c', str(manual.place.DOCS),
+        '-d', str(work / 'doctrees'), str(papers), str(target)])
     if status:
         sys.exit(status)
-    report(pathlib.Path(target))
-
-
-def report(target):
-    count, faults = manual.link.check(target)
-    for fault in faults:
-        print(fault, file=sys.stderr)
-    if faults:
-        sys.exit(1)
-    print(f'{target}/index.html: {count} links, each of which leads somewhere')

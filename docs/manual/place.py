@@ -1,24 +1,25 @@
 """Where the papers of the site lie: the stories stay with their modules."""
 import pathlib
+import shutil
 
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent
-LINKS = {
-    'CHANGES.txt': '../CHANGES.txt',
-    'chapters': '../src/gocept/filestore',
-    'examples': '../examples'}
-# What the folders that are linked have besides stays out.
+CHECKOUT = DOCS.parent
+CHAPTERS = CHECKOUT / 'src' / 'gocept' / 'filestore'
+# What lies beside them stays out.
 PAPERS = [
     '*.txt', 'guides/*.txt', 'reference/*.txt', 'chapters/**.txt',
     'examples/*/README.txt']
 
 
-def link():
-    """Let Sphinx see below docs what lies elsewhere."""
-    for name, target in LINKS.items():
-        path = DOCS / name
-        path.unlink(missing_ok=True)
-        path.symlink_to(target)
+def gather(directory):
+    """Let Sphinx see all papers below one directory, by links."""
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    for path in [*DOCS.iterdir(), CHECKOUT / 'CHANGES.txt',
+                 CHECKOUT / 'examples']:
+        (directory / path.name).symlink_to(path)
+    (directory / 'chapters').symlink_to(CHAPTERS)
 
 
 def page(text, found):
