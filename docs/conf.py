@@ -15,13 +15,14 @@ release = version = importlib.metadata.version(project)
 html_title = f'{project} {version}'
 
 extensions = [
-    'sphinx.ext.autodoc', 'sphinx_click', 'ZConfig.sphinx',
+    'sphinx.ext.autodoc', 'sphinx_click',
     'sphinxcontrib.zopeext.autointerface']
 source_suffix = {'.txt': 'restructuredtext'}
 include_patterns = manual.place.PAPERS
 default_role = 'named'
 language = 'en'
 
+add_module_names = False
 autodoc_member_order = 'bysource'
 toc_object_entries_show_parents = 'hide'
 # What belongs to others is named, but no link of the site.
@@ -32,6 +33,8 @@ nitpick_ignore_regex = [('py:(class|func)', r'(logging|time|zope)\..*')]
 
 html_theme = 'furo'
 html_copy_source = False
+html_css_files = ['site.css']
+html_static_path = ['static']
 html_show_sphinx = False
 # Each page is read as it stands: no quotes turn round in an example.
 smartquotes = False
@@ -41,4 +44,6 @@ def setup(app):
     app.add_role('named', manual.role.Named())
     app.add_directive('generated', manual.reference.Generated)
     app.connect('autodoc-process-docstring', manual.contract.process)
+    app.connect(
+        'sphinx-click-process-description', manual.contract.process_help)
     app.connect('doctree-read', manual.code.colour)

@@ -15,6 +15,13 @@ def process(app, what, name, thing, options, lines):
     lines[:] = rewritten(lines)
 
 
+def process_help(app, context, lines):
+    """Do so with the help of a command, where click keeps lines apart."""
+    lines[:] = rewritten([
+        '    ' + line[2:] if line.startswith('| ') else line
+        for line in lines])
+
+
 def rewritten(lines):
     result = []
     for is_blank, block in itertools.groupby(lines, key=is_empty):

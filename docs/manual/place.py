@@ -10,6 +10,8 @@ CHAPTERS = CHECKOUT / 'src' / 'gocept' / 'filestore'
 PAPERS = [
     '*.txt', 'guides/*.txt', 'reference/*.txt', 'chapters/**.txt',
     'examples/*/README.txt']
+# What else a text names.
+PAGES = {'interfaces.py': 'reference/interfaces'}
 
 
 def gather(directory):
@@ -27,9 +29,17 @@ def page(text, found):
 
     `found` are the names of all pages, without a suffix.
     """
+    if text in PAGES:
+        return PAGES[text]
     stem = text.removesuffix('.txt')
     if stem == text and not text.startswith('examples/'):
         return None
     names = ('chapters/' + stem, stem, stem.removeprefix('docs/'),
-             stem + '/README')
+             stem + '/README', *chapters(stem, found))
     return next((name for name in names if name in found), None)
+
+
+def chapters(stem, found):
+    """Return a chapter that is named without its wing; they all differ."""
+    return [name for name in found
+            if name.startswith('chapters/') and name.endswith('/' + stem)]

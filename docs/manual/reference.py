@@ -3,10 +3,13 @@ import ast
 import gocept.filestore
 import gocept.filestore.interfaces
 import importlib.metadata
+import manual.configuration
 import manual.directive
 import manual.role
 import pathlib
+import re
 import sphinx.util.docutils
+import zope.interface
 
 
 INTERFACES = 'gocept.filestore.interfaces'
@@ -52,10 +55,17 @@ def documented(directive, names):
     """Yield what lets Sphinx show each of them with all that it has."""
     for name in names:
         yield f'.. {directive}:: {INTERFACES}.{name}'
-        yield '   :show-inheritance:'
         if directive == 'autointerface':
             yield '   :members:'
+        if has_bases(name):
+            yield '   :show-inheritance:'
         yield ''
+
+
+def has_bases(name):
+    """Tell whether there is something to say of them."""
+    bases = getattr(gocept.filestore.interfaces, name).__bases__
+    return bases != (zope.interface.Interface,)
 
 
 def loggers():
@@ -82,17 +92,20 @@ def first_line(text):
     return text.splitlines()[0]
 
 
-LEVELS = 'debug', 'info', 'warning', 'error'
-
-
 def messages(tree):
     """Yield what a module logs, with its level, where it says so at once."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and (
-                said := ast.unparse(node.func).removeprefix('logger.')
-                ) in LEVELS and isinstance(node.args[0], ast.Constant):
-            yield f'    - {said}: ``{node.args[0].value}``'
+        if level := level_of(node):
+            yield f'    - {level}: ``{node.args[0].value}``'
     yield ''
+
+
+def level_of(node):
+    """Return the level of a call that logs, if it says in words what."""
+    found = isinstance(node, ast.Call) and re.fullmatch(
+        r'logger\.(debug|info|warning|error)', ast.unparse(node.func))
+    message = found and getattr(node.args[0], 'value', None)
+    return message and re.search('[a-z]{2}', message) and found[1]
 
 
 def extras():
@@ -118,4 +131,5 @@ def list_of(names, words):
 
 
 PAGES = {page.__name__: page for page in (
-    interfaces, events, errors, loggers, extras, manual.directive.directives)}
+    interfaces, events, errors, loggers, extras,
+    manual.configuration.configuration, manual.directive.directives)}
