@@ -13,8 +13,11 @@ STRICT = ['-n', '-W', '--keep-going', '-q']
 
 def main(parts):
     target = pathlib.Path(parts, 'docs')
-    shutil.rmtree(target, ignore_errors=True)
-    build(pathlib.Path(parts, 'docs-work'), target)
+    work = pathlib.Path(parts, 'docs-work')
+    # Anew each time: Sphinx does not see that the code behind a page changes.
+    for path in target, work:
+        shutil.rmtree(path, ignore_errors=True)
+    build(work, target)
     count, faults = manual.link.check(target)
     if faults:
         sys.exit('\n'.join(faults))

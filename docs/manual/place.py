@@ -1,6 +1,5 @@
 """Where the papers of the site lie: the stories stay with their modules."""
 import pathlib
-import shutil
 
 
 DOCS = pathlib.Path(__file__).resolve().parent.parent
@@ -16,7 +15,6 @@ PAGES = {'interfaces.py': 'reference/interfaces'}
 
 def gather(directory):
     """Let Sphinx see all papers below one directory, by links."""
-    shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
     for path in [*DOCS.iterdir(), CHECKOUT / 'CHANGES.txt',
                  CHECKOUT / 'examples']:
