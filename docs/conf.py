@@ -33,6 +33,7 @@ nitpick_ignore_regex = [('py:(class|func)', r'(logging|time|zope)\..*')]
 
 html_theme = 'furo'
 html_copy_source = False
+html_show_sourcelink = False
 html_css_files = ['site.css']
 html_static_path = ['static']
 html_show_sphinx = False

@@ -1,6 +1,7 @@
 """Writes what the file of the server may say, from its schema."""
 import gocept.filestore.interfaces
 import gocept.filestore.server.deployment
+import manual.definition
 import ZConfig
 
 
@@ -17,7 +18,7 @@ def configuration():
     for name, kind in handlers.items():
         yield from section(f'<{name}>, in <eventlog>', kind, common)
     yield from heading('In each section of <eventlog>')
-    yield from keys(kind, lambda key: said(key) in common)
+    yield from keys(kind, lambda item: said(item[1]) in common)
 
 
 def handlers_of(schema):
@@ -43,21 +44,18 @@ def section(title, kind, common=()):
         yield from ['.. code-block:: apacheconf', '']
         yield from ['    ' + line for line in lines.splitlines()]
         yield ''
-    yield from keys(kind, lambda key: said(key) not in common)
+    yield from keys(kind, lambda item: said(item[1]) not in common)
 
 
 def heading(title):
     return [title, '-' * len(title), '']
 
 
-def keys(kind, wanted=lambda key: True):
-    for name, key in kind:
-        if wanted(key):
-            yield f'``{name or section_of(key)}``{besides(key)}'
-            # A comment is for a key that has no description.
-            for line in text(key.description) or ['..']:
-                yield '    ' + line
-            yield ''
+def keys(kind, wanted=None):
+    for name, key in filter(wanted, kind):
+        yield from manual.definition.definition(
+            name or section_of(key), 'in the configuration of the server',
+            text(key.description), besides(key))
 
 
 def section_of(key):

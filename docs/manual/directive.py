@@ -1,5 +1,6 @@
 """Writes what ZCML may say, from the schemas of meta.zcml."""
 import gocept.filestore
+import manual.definition
 import zope.configuration.docutils
 import zope.configuration.xmlconfig
 import zope.schema
@@ -13,16 +14,16 @@ def directives():
         'meta.zcml', gocept.filestore, execute=False)
     namespaces, _ = zope.configuration.docutils.makeDocStructures(context)
     for name, (schema, *_) in namespaces[NAMESPACE].items():
-        yield from directive('filestore:' + name, schema)
+        yield from section('filestore:' + name, schema)
 
 
-def directive(name, schema):
-    yield from (name, '-' * len(name), '')
-    yield from (schema.__doc__, '')
+def section(directive, schema):
+    yield from [directive, '-' * len(directive), '']
+    yield from [f'.. index:: single: {directive}; in ZCML', '']
+    yield from [schema.__doc__, '']
     for name, field in zope.schema.getFieldsInOrder(schema):
-        yield f'``{name}``, {kind(field)}'
-        yield f'    {sentence(field)}'
-        yield ''
+        yield from manual.definition.definition(
+            name, 'of ' + directive, [sentence(field)], ', ' + kind(field))
 
 
 def kind(field):

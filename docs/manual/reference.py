@@ -4,6 +4,7 @@ import gocept.filestore
 import gocept.filestore.interfaces
 import importlib.metadata
 import manual.configuration
+import manual.definition
 import manual.directive
 import manual.role
 import pathlib
@@ -72,10 +73,9 @@ def loggers():
     for path in sorted(PACKAGE.rglob('*.py')):
         tree = ast.parse(path.read_text(encoding='utf-8'))
         if 'tests' not in path.parts and any(map(is_logger, ast.walk(tree))):
-            yield f'``{dotted(path)}``'
-            yield f'    {first_line(ast.get_docstring(tree))}'
-            yield ''
-            yield from messages(tree)
+            summary, *_ = ast.get_docstring(tree).splitlines()
+            yield from manual.definition.definition(
+                dotted(path), 'logger', [summary, '', *messages(tree)])
 
 
 def is_logger(node):
@@ -88,16 +88,11 @@ def dotted(path):
     return '.'.join(path.parts)
 
 
-def first_line(text):
-    return text.splitlines()[0]
-
-
 def messages(tree):
     """Yield what a module logs, with its level, where it says so at once."""
     for node in ast.walk(tree):
         if level := level_of(node):
-            yield f'    - {level}: ``{node.args[0].value}``'
-    yield ''
+            yield f'- {level}: ``{node.args[0].value}``'
 
 
 def level_of(node):
@@ -109,25 +104,18 @@ def level_of(node):
 
 
 def extras():
-    yield from list_of(gocept_metadata().get_all('Provides-Extra'), wants)
+    metadata = importlib.metadata.metadata('gocept.filestore')
+    for extra in sorted(metadata.get_all('Provides-Extra')):
+        yield from manual.definition.definition(
+            extra, 'extra', wanted(metadata, extra))
 
 
-def wants(extra):
-    """Return what pip installs for an extra, in one line."""
-    return ', '.join(
-        '``%s``' % wanted.partition(';')[0].strip()
-        for wanted in gocept_metadata().get_all('Requires-Dist')
-        if f'extra == "{extra}"' in wanted)
-
-
-def gocept_metadata():
-    return importlib.metadata.metadata('gocept.filestore')
-
-
-def list_of(names, words):
-    for name in sorted(names):
-        yield f'``{name}``'
-        yield f'    {words(name)}'
+def wanted(metadata, extra):
+    """Yield what pip installs for an extra."""
+    for requirement in metadata.get_all('Requires-Dist'):
+        name, _, marker = requirement.partition(';')
+        if marker.strip() == f'extra == "{extra}"':
+            yield f'- ``{name.strip()}``'
 
 
 PAGES = {page.__name__: page for page in (
