@@ -3,6 +3,7 @@ import builtins
 import importlib.metadata
 import manual.code
 import manual.contract
+import manual.glossary
 import manual.place
 import manual.reference
 import manual.role
@@ -44,6 +45,7 @@ smartquotes = False
 def setup(app):
     app.add_role('named', manual.role.Named())
     app.add_directive('generated', manual.reference.Generated)
+    app.connect('source-read', manual.glossary.rewrite)
     app.connect('autodoc-process-docstring', manual.contract.process)
     app.connect(
         'sphinx-click-process-description', manual.contract.process_help)
