@@ -79,7 +79,7 @@ def headed(name):
 def keep(name, printed, load):
     """Put tables in the place of those that were measured before."""
     sections = kept()
-    sections[name] = (
+    sections[name] = picture(name) + (
         f'{datetime.date.today()}, {platform.system()} {platform.release()}, '
         f'{os.cpu_count()} processors, load {load:.1f} before::\n\n'
         + ''.join(f'    {line}'.rstrip() + '\n'
@@ -87,6 +87,10 @@ def keep(name, printed, load):
     TABLES.write_text('\n\n'.join([HEAD, *(
         f'{headed(each)}\n{sections[each].strip()}\n'
         for each in FULL if each in sections)]))
+
+
+def picture(name):
+    return f'.. image:: {name}.svg\n\n' if name in PLOTTED else ''
 
 
 def kept():

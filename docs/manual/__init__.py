@@ -1,0 +1,2 @@
+"""Builds the site of the documentation, with Sphinx; only docs.cfg comes in.
+"""
