@@ -1,28 +1,15 @@
-import glob
 import os.path
 import setuptools
 
 
 here = os.path.dirname(os.path.abspath(__file__))
+site = 'https://gocept-filestore.readthedocs.io/'
+source = 'https://github.com/gocept/gocept.filestore'
 
 
-def read(*path):
-    with open(os.path.join(here, *path), encoding='utf-8') as f:
-        return f.read().strip()
-
-
-def stories():
-    """The stories' file names, the introduction first."""
-    names = glob.glob('**/*.txt', recursive=True, root_dir=os.path.join(
-        here, 'src', 'gocept', 'filestore'))
-    return sorted(names, key=lambda name: (name != 'README.txt', name))
-
-
-def long_description():
-    return '\n\n\n'.join(
-        ['.. contents::', read('README.txt')]
-        + [read('src', 'gocept', 'filestore', name) for name in stories()]
-        + [read('CHANGES.txt')]) + '\n'
+def read(name):
+    with open(os.path.join(here, name), encoding='utf-8') as f:
+        return f.read()
 
 
 setuptools.setup(
@@ -30,9 +17,16 @@ setuptools.setup(
     version='2.0.dev0',
     author='gocept gmbh & co. kg',
     author_email='mail@gocept.com',
-    url='https://github.com/gocept/gocept.filestore',
-    description='Hands files from one process to another without locks',
-    long_description=long_description(),
+    url=source,
+    project_urls={
+        'Documentation': site,
+        'Source': source,
+        'Changes': site + 'en/latest/CHANGES.html',
+        'Issue tracker': source + '/issues',
+    },
+    description='Hands files from one process to another, whole, '
+                'to exactly one of many workers',
+    long_description=read('README.txt'),
     long_description_content_type='text/x-rst',
     license_expression='ZPL-2.1',
     license_files=['LICENSE.txt'],
@@ -63,9 +57,11 @@ setuptools.setup(
     # gocept stays in the list, although it is no package of ours: without it
     # an editable install needs an import hook instead of a line in a .pth.
     packages=setuptools.find_namespace_packages(
-        'src', exclude=['__pycache__', '*.__pycache__']),
+        'src', exclude=['__pycache__', '*.__pycache__',
+                        '*.tests', '*.tests.*']),
     package_dir={'': 'src'},
-    package_data={'': ['*.css', '*.pt', '*.sh', '*.txt', '*.xml', '*.zcml']},
+    # The stories are the manual; the tests are in the sdist only.
+    package_data={'': ['*.css', '*.pt', '*.txt', '*.xml', '*.zcml']},
     zip_safe=False,
     python_requires='>=3.11',
     install_requires=[
@@ -81,6 +77,9 @@ setuptools.setup(
         'zope.schema',
     ],
     extras_require={
+        # what somebody may want who runs it
+        'all': ['gocept.filestore[cli,metrics,security,server,transaction,'
+                'watch,web]'],
         'cli': [
             # arguments, help and colours
             'click',
@@ -111,7 +110,7 @@ setuptools.setup(
             'click-man',
             # workers that are greenlets
             'gevent',
-            'gocept.filestore[metrics,security,server,transaction,web]',
+            'gocept.filestore[all]',
             'hypothesis',
             # the pages in it, and their permissions
             'pyramid',

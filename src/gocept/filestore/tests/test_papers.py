@@ -31,20 +31,9 @@ class Case(unittest.TestCase):
 
 class Readme(Case):
 
-    def chapters(self):
-        """Return the paths of all stories, as README is to name them."""
-        return {str(pathlib.Path(story).relative_to(PACKAGE))
-                for story in gocept.filestore.tests.test_stories.stories()}
-
-    def test_names_each_chapter_once_and_no_other(self):
-        _, _, text = self.read('README.txt').partition('\nThe manual\n')
-        text, _, _ = text.partition('\nUsing it\n')
-        terms = re.findall('^`.*`$', text, re.MULTILINE)
-        named = re.findall('`([^`]+)`', ' '.join(terms))
-        self.assertEqual(sorted(self.chapters()), sorted(named))
-
     def test_names_of_chapters_are_different_in_a_store(self):
-        names = [pathlib.Path(chapter).name for chapter in self.chapters()]
+        names = [path.name for path in PACKAGE.rglob('*.txt')]
+        self.assertGreater(len(names), 30)
         self.assertEqual(len(names), len(set(names)))
 
     def test_first_command_publishes_each_chapter(self):
