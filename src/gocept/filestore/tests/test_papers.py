@@ -3,6 +3,7 @@
 An installed package has none of them.
 """
 
+import ast
 import gocept.filestore.cli.command
 import gocept.filestore.tests.case
 import gocept.filestore.tests.test_stories
@@ -43,6 +44,30 @@ class Readme(Case):
             sorted(map(str, PACKAGE.rglob('*.txt'))),
             sorted(str(path) for pattern in patterns
                    for path in CHECKOUT.glob(pattern)))
+
+
+class Dependencies(Case):
+
+    def dependencies(self):
+        """Yield what setup.py asks for, but what is ours."""
+        call = ast.parse(self.read('setup.py')).body[-1].value
+        given = {keyword.arg: keyword.value for keyword in call.keywords}
+        extras = ast.literal_eval(given['extras_require'])
+        for names in [ast.literal_eval(given['install_requires']),
+                      *extras.values()]:
+            yield from (name for name in names
+                        if not name.startswith('gocept.filestore['))
+
+    def test_each_has_a_bound_that_is_tried(self):
+        bounds = [re.sub(r'\[\w+\]', '', name).replace('>=', '==')
+                  for name in self.dependencies()]
+        self.assertIn('zope.interface==5.5.1', bounds)
+        tried = re.findall(
+            '^[^#].*', self.read('.ci/oldest.txt').replace('-', '_'),
+            re.MULTILINE)
+        self.assertEqual(
+            sorted(bound.replace('-', '_') for bound in bounds),
+            sorted(tried))
 
 
 class Hacking(Case):
