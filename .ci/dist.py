@@ -1,15 +1,17 @@
-"""Build the sdist and the wheel, and check that they carry everything.
+"""Build the sdist and the wheel, and check what they carry.
 
     $ .venv/bin/python .ci/dist.py TARGET
 
-The sdist is built from a clean copy of the checkout, the wheel from the sdist.
-Both stay in the directory TARGET.
+The sdist is built from a clean copy of the checkout, and has all of it. The
+wheel is built from the sdist, and has the package without its tests. There is
+nothing else in them, and both stay in the directory TARGET.
 """
 
 import docutils.core
 import email
 import email.policy
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,9 @@ import zipfile
 
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
+# What is written when they are built.
+SDIST = re.compile(r'PKG-INFO$|setup\.cfg$|src/[^/]*\.egg-info/')
+WHEEL = re.compile(r'[^/]*\.dist-info/')
 BUILD = 'import setuptools.build_meta; setuptools.build_meta.build_%s(%r)'
 
 
@@ -28,9 +33,9 @@ def main(target):
         wanted = list_files(source)
         sdist = build('sdist', source, target)
         unpacked = unpack(sdist, pathlib.Path(work, 'unpacked'))
-        check(sdist, wanted, list_files(unpacked))
+        check(sdist, wanted, list_files(unpacked), SDIST)
         wheel = build('wheel', unpacked, target)
-    check(wheel, list_package(wanted), set(zipfile.ZipFile(wheel).namelist()))
+    check(wheel, list_package(wanted), list_archive(wheel), WHEEL)
     check_description(wheel)
 
 
@@ -64,17 +69,25 @@ def list_files(directory):
             for path in directory.rglob('*') if path.is_file()}
 
 
+def list_archive(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return set(archive.namelist())
+
+
 def list_package(names):
-    return {name.removeprefix('src/')
-            for name in names if name.startswith('src/')
-            and name.endswith(('.py', '.sh', '.txt', '.xml', '.zcml'))}
+    paths = [pathlib.PurePath(name) for name in names]
+    return {str(path.relative_to('src')) for path in paths
+            if path.parts[0] == 'src' and 'tests' not in path.parts}
 
 
-def check(archive, wanted, present):
-    missing = wanted - present
-    if missing:
-        sys.exit(f'{archive.name} lacks ' + ', '.join(sorted(missing)))
-    print(f'{archive.name} carries all of its {len(wanted)} files')
+def check(archive, wanted, present, made):
+    present = {name for name in present if not made.match(name)}
+    for said, names in (('lacks', wanted - present),
+                        ('should not have', present - wanted)):
+        if names:
+            sys.exit(f'{archive.name} {said} ' + ', '.join(sorted(names)))
+    print(f'{archive.name} has its {len(wanted)} files and no other, '
+          f'{archive.stat().st_size:,} bytes')
 
 
 def check_description(wheel):
