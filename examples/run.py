@@ -1,32 +1,35 @@
-"""Type what the README.txt of each example says, and compare the answers.
+"""Type what the examples and the guides say, and compare the answers.
 
     $ python3 examples/run.py [NAME...]
 
-Each example runs in a copy of the checkout of its own. Indented lines that
-begin with "$ " are typed, all into one bash. The lines below are the answer,
-in which "..." stands for anything. A command has to succeed, in time, and
-nothing may go on running in the end. The answers are passed on.
+A name is that of an example, like zope, or of a guide, like guides/cron. An
+example, examples/NAME/README.txt, runs in a copy of the checkout of its own;
+`guide.py` tells where docs/guides/NAME.txt does, and `text.py` what of a text
+is typed, all into one bash. In the answer "..." stands for anything. A command
+has to succeed, in time, and nothing may go on running in the end. The answers
+are passed on. A guide that this machine can not follow is left out.
 """
 
 import contextlib
 import doctest
+import guide
 import pathlib
-import re
 import shell
 import shutil
 import signal
 import sys
 import tempfile
+import text
 import time
 
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 EXAMPLES = CHECKOUT / 'examples'
-# Seconds.
+GUIDES = CHECKOUT / 'docs' / 'guides'
+# Seconds; the first two are for each example and guide.
 LONGEST_COMMAND = 5 * 60
 LONGEST_RUN = 15 * 60
 LONGEST_END = 10
-TYPED = re.compile(r'^( +)\$ (.+)\n((?:\1(?!\$ ).+\n)*)', re.MULTILINE)
 FLAGS = (doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
          | doctest.REPORT_UDIFF)
 
@@ -34,38 +37,51 @@ FLAGS = (doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 def main(*names):
     # What was started is ended, also when this process is told to end.
     signal.signal(signal.SIGTERM, lambda *ignored: sys.exit(1))
-    end = time.monotonic() + LONGEST_RUN
-    return max([run(name, end) for name in names or all_names()])
+    return max([run(name) for name in names or all_names()])
 
 
 def all_names():
-    return sorted(path.parent.name for path in EXAMPLES.glob('*/README.txt'))
+    examples = [path.parent.name for path in EXAMPLES.glob('*/README.txt')]
+    guides = [f'guides/{path.stem}' for path in GUIDES.glob('*.txt')]
+    return sorted(examples) + sorted(guides)
 
 
-def run(name, end):
-    """Run an example; return the number of its failures."""
-    print(f'Running examples/{name}', flush=True)
+def run(name):
+    """Run an example or a guide; return the number of its failures."""
+    print(f'Running {path_of(name).relative_to(CHECKOUT)}', flush=True)
     begin = time.monotonic()
-    tests = failures = 0
+    tests = failures = skipped = 0
     try:
-        for _step in steps(name, end):
+        for _step in steps(name, begin + LONGEST_RUN):
             tests += 1
+    except guide.LeftOut as reason:
+        tests = skipped = 1
+        print(f'  left out: {reason}')
     except shell.Failed as error:
         tests += 1
         failures = 1
         print(error)
     print(f'  Ran {tests} tests with {failures} failures, 0 errors and '
-          f'0 skipped in {time.monotonic() - begin:.3f} seconds.', flush=True)
+          f'{skipped} skipped in {time.monotonic() - begin:.3f} seconds.',
+          flush=True)
     return failures
+
+
+def path_of(name):
+    kind, _, rest = name.rpartition('/')
+    return (GUIDES / f'{rest}.txt' if kind == 'guides'
+            else EXAMPLES / name / 'README.txt')
 
 
 def steps(name, end):
     """Yield when a command did what it should, and when nothing is left."""
-    with copy() as checkout, shell.marking() as mark:
-        directory = checkout / 'examples' / name
-        with shell.running(directory, mark) as bash:
-            for command, wanted in read(directory / 'README.txt'):
-                print(f'$ {command}', flush=True)
+    content = path_of(name).read_text(encoding='utf-8')
+    with place(name, content) as where, shell.marking() as mark:
+        with shell.running(where.directory, mark, where.environment,
+                           where.runner) as bash:
+            prepare(bash, where.first)
+            for sign, command, wanted in text.typed(content):
+                print(f'{sign} {command}', flush=True)
                 limit = min(end, time.monotonic() + LONGEST_COMMAND)
                 status, answer = bash.type(command, limit)
                 check(command, wanted, status, answer)
@@ -73,6 +89,25 @@ def steps(name, end):
                 yield
         shell.wait_for_end(mark, LONGEST_END)
         yield
+
+
+@contextlib.contextmanager
+def place(name, content):
+    """Yield where an example or a guide is typed."""
+    if name.startswith('guides/'):
+        guide.check(content)
+    with copy() as checkout:
+        if not name.startswith('guides/'):
+            yield guide.example(checkout / 'examples' / name)
+            return
+        with guide.place(content, checkout) as result:
+            yield result
+
+
+def prepare(bash, command):
+    status, answer = bash.type(command, time.monotonic() + LONGEST_COMMAND)
+    if status:
+        raise guide.LeftOut(answer.strip())
 
 
 @contextlib.contextmanager
@@ -84,12 +119,6 @@ def copy():
         yield pathlib.Path(shutil.copytree(
             CHECKOUT, pathlib.Path(directory, 'checkout'), symlinks=True,
             ignore=shutil.ignore_patterns('.git', *ignored)))
-
-
-def read(readme):
-    """Yield each command with its answer."""
-    for indent, command, answer in TYPED.findall(readme.read_text()):
-        yield command, re.sub(f'^{indent}', '', answer, flags=re.MULTILINE)
 
 
 def check(command, wanted, status, answer):

@@ -25,20 +25,18 @@ JOB = re.compile(r'^\[\d+\].*\n', re.MULTILINE)
 
 
 class Failed(Exception):
-    """The example does not do what its README.txt says."""
+    """The example, or the guide, does not do what its text says."""
 
 
 @contextlib.contextmanager
-def running(directory, mark):
-    """Yield a bash that works in a directory."""
+def running(directory, mark, environment, runner=()):
+    """Yield a bash that works in a directory, below another program or not."""
     reader, writer = os.pipe()
-    environment = {**os.environ, 'EXAMPLE': mark}
-    environment.pop('PYTHONPATH', None)
     process = subprocess.Popen(
-        ['bash', '--noprofile', '--norc', '-c', BASH % reader],
-        cwd=directory, env=environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=[reader],
-        start_new_session=True)
+        [*runner, 'bash', '--noprofile', '--norc', '-c', BASH % reader],
+        cwd=directory, env={**environment, 'EXAMPLE': mark},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, pass_fds=[reader], start_new_session=True)
     os.close(reader)
     with process, open(writer, 'wb', buffering=0) as typing:
         try:

@@ -1,0 +1,69 @@
+"""What is to be typed, read from the text of an example or a guide.
+
+Indented lines that begin with "$ " are typed, and those with "# " by root. A
+command goes on after a backslash, and until the end of a here-document. The
+lines below are the answer, up to an empty one.
+"""
+
+import re
+
+
+PROMPT = re.compile(r'( +)([$#]) (.+)')
+HERE = re.compile(r"<<-? ?(['\"]?)(\w+)\1")
+NEEDS = re.compile(r'^\.\. needs: (.+)$', re.MULTILINE)
+OWN_PINS = re.compile(r'^\.\. pins: own$', re.MULTILINE)
+
+
+def typed(text):
+    """Yield the prompt, the command and the answer of each."""
+    lines = text.splitlines()
+    while lines:
+        prompt = PROMPT.fullmatch(lines.pop(0))
+        if prompt:
+            indent, sign, command = prompt.groups()
+            yield sign, whole(command, indent, lines), answer(indent, lines)
+
+
+def whole(command, indent, lines):
+    """Return a command with all that belongs to it, taken from the lines."""
+    while command.endswith('\\'):
+        command += '\n' + take(indent, lines)
+    for _quote, end in HERE.findall(command):
+        line = None
+        while line != end:
+            line = take(indent, lines)
+            command += '\n' + line
+    return command
+
+
+def answer(indent, lines):
+    taken = ''
+    while lines and lines[0].startswith(indent) and not is_prompt(
+            lines[0], indent):
+        taken += take(indent, lines) + '\n'
+    return taken
+
+
+def is_prompt(line, indent):
+    found = PROMPT.fullmatch(line)
+    return found is not None and found[1] == indent
+
+
+def take(indent, lines):
+    if not lines:
+        raise ValueError('a command has no end')
+    return lines.pop(0).removeprefix(indent)
+
+
+def wants_root(text):
+    return any(sign == '#' for sign, _command, _answer in typed(text))
+
+
+def needs(text):
+    """Return the packages of Debian that a guide needs."""
+    return [name for names in NEEDS.findall(text) for name in names.split()]
+
+
+def has_own_pins(text):
+    """Tell whether all versions but ours come from somewhere else."""
+    return OWN_PINS.search(text) is not None
