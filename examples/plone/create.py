@@ -1,0 +1,10 @@
+import Products.CMFPlone.factory
+import Products.CMFPlone.utils
+import transaction
+
+
+site = Products.CMFPlone.factory.addPloneSite(
+    app,  # noqa: F821 - of zconsole
+    'Plone', title='Press', distribution_name='classic')
+Products.CMFPlone.utils.get_installer(site).install_product('gocept.filestore')
+transaction.commit()
