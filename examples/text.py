@@ -2,8 +2,8 @@
 
 Indented lines that begin with "$ " are typed, and those with "# " by root. A
 command goes on after a backslash, and until the end of a here-document. The
-lines below are the answer, as long as they are indented; it may have empty ones
-in between.
+lines below are the answer, as long as they are indented; it may have empty
+ones in between.
 """
 
 import re
