@@ -144,6 +144,21 @@ class Site(Case):
         self.assertEqual(
             sorted(pages | {'CHANGES', 'genindex'}), sorted(self.listed()))
 
+    def test_knows_a_page_by_what_texts_call_it(self):
+        page = self.part('place').page
+        found = ('chapters/queue/watch', 'chapters/publish', 'design',
+                 'guides/sftp', 'examples/zope/README', 'reference/interfaces')
+        names = ('queue/watch.txt', 'watch.txt', 'publish.txt', 'design.txt',
+                 'docs/design.txt', 'guides/sftp.txt', 'examples/zope',
+                 'interfaces.py')
+        self.assertEqual(
+            ['chapters/queue/watch', 'chapters/queue/watch',
+             'chapters/publish', 'design', 'design', 'guides/sftp',
+             'examples/zope/README', 'reference/interfaces'],
+            [page(name, found) for name in names])
+        self.assertEqual([None] * 4, [page(name, found) for name in (
+            'publish', 'other.txt', 'ch.txt', 'examples/other')])
+
     def check(self, **pages):
         with tempfile.TemporaryDirectory() as directory:
             for name, text in pages.items():
