@@ -90,7 +90,9 @@ def keep(name, printed, load):
 
 
 def picture(name):
-    return f'.. image:: {name}.svg\n\n' if name in PLOTTED else ''
+    if name not in PLOTTED:
+        return ''
+    return f'.. image:: {name}.svg\n   :alt: The figures below, as a plot\n\n'
 
 
 def kept():
