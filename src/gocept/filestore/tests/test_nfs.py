@@ -13,6 +13,7 @@ import gocept.filestore.tests.case
 import gocept.filestore.tests.guest
 import gocept.filestore.tests.scene
 import gocept.filestore.tests.test_distributed
+import gocept.filestore.tests.typed
 import gocept.filestore.tests.weak
 import io
 import unittest
@@ -120,7 +121,8 @@ KINDS = 'test_not_kept', 'test_published_again'
 SCENES = gocept.filestore.tests.scene.SCENES
 VERSIONS = {
     '4.2': {'cases': (*cases('test_kept', *KINDS), *SCENES,
-                      *gocept.filestore.tests.weak.CASES)},
+                      *gocept.filestore.tests.weak.CASES,
+                      gocept.filestore.tests.typed.Guide)},
     '4.1': {'cases': cases('test_published_again_and_not_kept'),
             'stories': ()},
     '4.0': {'cases': (*cases(*KINDS), *SCENES)}}
