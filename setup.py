@@ -92,7 +92,7 @@ setuptools.setup(
             'wcwidth>=0.2.6',
         ],
         # the text format of Prometheus, by its own authors
-        'metrics': ['prometheus_client>=0.15'],
+        'metrics': ['prometheus_client>=0.20'],
         # stores with a permission
         'security': ['zope.security>=6.0'],
         'server': [
@@ -116,7 +116,7 @@ setuptools.setup(
             # the pages in it, and their permissions
             'pyramid>=2.0.1',
             'zope.testing>=5.0.1',
-            'zope.testrunner>=6.0',
+            'zope.testrunner>=7.1',
         ],
         # files that appear with the commit of a database
         'transaction': ['transaction>=3.1'],
@@ -124,7 +124,7 @@ setuptools.setup(
         'watch': ['inotify_simple>=1.3.5'],
         'web': [
             # the pages: templates as Zope and Plone have them
-            'Chameleon>=4.0',
+            'Chameleon>=3.10.2',
             # requests and answers, as Pyramid has them
             'WebOb>=1.8.7',
             'gocept.filestore[cli]',
