@@ -2,12 +2,13 @@
 
     $ python3 examples/run.py [NAME...]
 
-A name is that of an example, like zope, or of a guide, like guides/cron. An
-example, examples/NAME/README.txt, runs in a copy of the checkout of its own;
-`guide.py` tells where docs/guides/NAME.txt does, and `text.py` what of a text
-is typed, all into one bash. In the answer "..." stands for anything. A command
-has to succeed, in time, and nothing may go on running in the end. The answers
-are passed on. A guide that this machine can not follow is left out.
+A name is that of an example, like zope, or of a page of docs, like tutorial or
+guides/cron. An example, examples/NAME/README.txt, runs in a copy of the
+checkout of its own; `guide.py` tells where a guide does, docs/NAME.txt, and
+`text.py` what of a text is typed, all into one bash. In the answer "..."
+stands for anything. A command has to succeed, in time, and nothing may go on
+running in the end. The answers are passed on. A guide that this machine can not
+follow is left out.
 """
 
 import contextlib
@@ -25,7 +26,7 @@ import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parent.parent
 EXAMPLES = CHECKOUT / 'examples'
-GUIDES = CHECKOUT / 'docs' / 'guides'
+DOCS = CHECKOUT / 'docs'
 # Seconds; the first two are for each example and guide.
 LONGEST_COMMAND = 5 * 60
 LONGEST_RUN = 15 * 60
@@ -42,8 +43,8 @@ def main(*names):
 
 def all_names():
     examples = [path.parent.name for path in EXAMPLES.glob('*/README.txt')]
-    guides = [f'guides/{path.stem}' for path in GUIDES.glob('*.txt')]
-    return sorted(examples) + sorted(guides)
+    guides = [f'guides/{path.stem}' for path in DOCS.glob('guides/*.txt')]
+    return [*sorted(examples), 'tutorial', *sorted(guides)]
 
 
 def run(name):
@@ -68,9 +69,8 @@ def run(name):
 
 
 def path_of(name):
-    kind, _, rest = name.rpartition('/')
-    return (GUIDES / f'{rest}.txt' if kind == 'guides'
-            else EXAMPLES / name / 'README.txt')
+    example = EXAMPLES / name / 'README.txt'
+    return example if example.is_file() else DOCS / f'{name}.txt'
 
 
 def steps(name, end):
@@ -94,10 +94,11 @@ def steps(name, end):
 @contextlib.contextmanager
 def place(name, content):
     """Yield where an example or a guide is typed."""
-    if name.startswith('guides/'):
+    is_example = path_of(name).is_relative_to(EXAMPLES)
+    if not is_example:
         guide.check(content)
     with copy() as checkout:
-        if not name.startswith('guides/'):
+        if is_example:
             yield guide.example(checkout / 'examples' / name)
             return
         with guide.place(content, checkout) as result:
