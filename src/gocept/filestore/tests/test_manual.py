@@ -54,6 +54,11 @@ class Chapter(gocept.filestore.tests.test_papers.Case):
                 self.assertRegex(opening, '^After this chapter you can ')
                 self.assertLessEqual(len(opening.splitlines()), 4)
 
+    def test_has_250_lines_at_most(self):
+        self.assertEqual({}, {
+            name: len(text.splitlines()) for name, text in chapters().items()
+            if len(text.splitlines()) > 250})
+
     def test_ends_with_where_to_go_on(self):
         for name, text in chapters().items():
             _, _, ending = text.rpartition('\n\n\n')
