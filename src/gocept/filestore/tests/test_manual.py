@@ -19,10 +19,12 @@ def chapters():
 
 
 def pages():
-    """Return what can be named: chapters, and the other pages."""
+    """Return what can be named: chapters, and all other pages."""
     docs = CHECKOUT / 'docs'
-    return chapters().keys() | {str(path.relative_to(docs))
-                                for path in docs.rglob('*.txt')}
+    examples = CHECKOUT.glob('examples/*/README.txt')
+    return chapters().keys() | {
+        *(str(path.relative_to(docs)) for path in docs.rglob('*.txt')),
+        *(str(path.relative_to(CHECKOUT)) for path in examples)}
 
 
 def order():
@@ -54,6 +56,11 @@ class Chapter(gocept.filestore.tests.test_papers.Case):
                 self.assertRegex(opening, '^After this chapter you can ')
                 self.assertLessEqual(len(opening.splitlines()), 4)
 
+    def test_has_250_lines_at_most(self):
+        self.assertEqual({}, {
+            name: len(text.splitlines()) for name, text in chapters().items()
+            if len(text.splitlines()) > 250})
+
     def test_ends_with_where_to_go_on(self):
         for name, text in chapters().items():
             _, _, ending = text.rpartition('\n\n\n')
@@ -80,6 +87,24 @@ class Chapter(gocept.filestore.tests.test_papers.Case):
                          if used.search(texts[name]))
             with self.subTest(word, chapter=first):
                 self.assertRegex(prose(texts[first]), '`%s`' % word)
+
+
+class Page(gocept.filestore.tests.test_papers.Case):
+
+    def test_names_chapters_and_guides_as_they_are_called(self):
+        """The site makes no link of a name that it does not know."""
+        names = {name.rpartition('/')[2] for name in chapters()}
+        docs = CHECKOUT / 'docs'
+        found = [path for pattern in (
+                     '*.txt', 'guides/*.txt', 'reference/*.txt')
+                 for path in docs.glob(pattern)]
+        self.assertGreater(len(found), 3)
+        for path in found:
+            links = LINK.findall(prose(path.read_text(encoding='utf-8')))
+            with self.subTest(path.name):
+                self.assertEqual(set(), {
+                    link for link in links if link.startswith('guides/')
+                    or link.rpartition('/')[2] in names} - pages())
 
 
 class Glossary(gocept.filestore.tests.test_papers.Case):
