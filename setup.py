@@ -124,7 +124,7 @@ setuptools.setup(
         'watch': ['inotify_simple>=1.3.5'],
         'web': [
             # the pages: templates as Zope and Plone have them
-            'Chameleon>=3.10.2',
+            'Chameleon>=4.4.2',
             # requests and answers, as Pyramid has them
             'WebOb>=1.8.7',
             'gocept.filestore[cli]',

@@ -7,8 +7,8 @@ guides/cron. An example, examples/NAME/README.txt, runs in a copy of the
 checkout of its own; `guide.py` tells where a guide does, docs/NAME.txt, and
 `text.py` what of a text is typed, all into one bash. In the answer "..."
 stands for anything. A command has to succeed, in time, and nothing may go on
-running in the end. The answers are passed on. A guide that this machine can not
-follow is left out.
+running in the end. The answers are passed on. A guide that this machine can
+not follow is left out.
 """
 
 import contextlib
