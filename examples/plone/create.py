@@ -6,5 +6,6 @@ import transaction
 site = Products.CMFPlone.factory.addPloneSite(
     app,  # noqa: F821 - of zconsole
     'Plone', title='Press', distribution_name='classic')
-Products.CMFPlone.utils.get_installer(site).install_product('gocept.filestore')
+installer = Products.CMFPlone.utils.get_installer(site)
+installer.install_product('gocept.filestore')
 transaction.commit()

@@ -8,7 +8,7 @@ logger = logging.getLogger(__name__)
 
 
 def send(claim):
-    """Send news, and note that in the site, in the consumer's transaction."""
+    """Send news, and note that in the site."""
     sent = json.loads(claim.read_text())
     news = plone.api.content.get(UID=sent['uid'])
     if news is None:

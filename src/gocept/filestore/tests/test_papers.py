@@ -222,6 +222,24 @@ def longest(sentence):
     return max((piece.strip(' ,:;') for piece in pieces), key=len)
 
 
+class Guide(Case):
+    """What the guide for Plone shows of the example, which types it."""
+
+    def test_its_code_is_that_of_the_example(self):
+        example = '\n'.join(
+            self.without_indentation(path.read_text(encoding='utf-8'))
+            for path in (CHECKOUT / 'examples/plone').rglob('*')
+            if path.suffix in ('.conf', '.py', '.zcml'))
+        guide = self.read('docs/guides/plone.txt')
+        shown = re.findall(r'::\n\n((?: {4}.*\n|\n)+)', guide)
+        self.assertEqual(7, len(shown))
+        for block in shown[1:]:
+            self.assertIn(self.without_indentation(block), example)
+
+    def without_indentation(self, text):
+        return '\n'.join(map(str.strip, text.strip().splitlines()))
+
+
 class Pages(Case):
     """The manual pages, which are built of the commands."""
 
