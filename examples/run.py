@@ -80,6 +80,7 @@ def steps(name, end):
         with shell.running(where.directory, mark, where.environment,
                            where.runner) as bash:
             prepare(bash, where.first)
+            mark.add_namespace(bash.pid)
             for sign, command, wanted in text.typed(content):
                 print(f'{sign} {command}', flush=True)
                 limit = min(end, time.monotonic() + LONGEST_COMMAND)

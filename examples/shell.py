@@ -34,13 +34,13 @@ def running(directory, mark, environment, runner=()):
     reader, writer = os.pipe()
     process = subprocess.Popen(
         [*runner, 'bash', '--noprofile', '--norc', '-c', BASH % reader],
-        cwd=directory, env={**environment, 'EXAMPLE': mark},
+        cwd=directory, env={**environment, 'EXAMPLE': mark.value},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, pass_fds=[reader], start_new_session=True)
     os.close(reader)
     with process, open(writer, 'wb', buffering=0) as typing:
         try:
-            yield Bash(process.stdout.fileno(), typing)
+            yield Bash(process.pid, process.stdout.fileno(), typing)
         finally:
             process.kill()
 
@@ -48,7 +48,8 @@ def running(directory, mark, environment, runner=()):
 class Bash:
     """Types commands."""
 
-    def __init__(self, output, typing):
+    def __init__(self, pid, output, typing):
+        self.pid = pid
         self._output = output
         self._typing = typing
 
@@ -77,31 +78,56 @@ class Bash:
 
 @contextlib.contextmanager
 def marking():
-    """Yield a mark for processes, and kill all that have it in the end.
-
-    A daemon leaves its session and its parent, but not its environment.
-    """
-    mark = str(uuid.uuid4())
+    """Yield a mark for processes, and kill all that have it in the end."""
+    mark = Mark()
     try:
         yield mark
     finally:
-        while pids := marked(mark):
+        while pids := mark.pids():
             for pid in pids:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             time.sleep(0.1)
 
 
-def marked(mark):
-    """Return the ids of the processes that have a mark."""
-    return [int(path.parent.name)
-            for path in pathlib.Path('/proc').glob('[0-9]*/environ')
-            if f'EXAMPLE={mark}' in read(path).split('\0')]
+class Mark:
+    """Knows the processes that were started in a bash.
+
+    A daemon leaves its session and its parent, but not its environment. Some
+    write their title over that, as sshd does: but these do not leave their
+    namespace.
+    """
+
+    def __init__(self):
+        self.value = str(uuid.uuid4())
+        self._namespaces = set()
+
+    def add_namespace(self, pid):
+        """Whoever is in the namespace of a process has the mark, too."""
+        self._namespaces.add(namespace(pid))
+        self._namespaces.discard(namespace('self'))
+
+    def pids(self):
+        return [int(path.name) for path in pathlib.Path('/proc').glob('[0-9]*')
+                if self._is_on(path)]
+
+    def _is_on(self, process):
+        environment = read(process / 'environ').split('\0')
+        return (f'EXAMPLE={self.value}' in environment
+                or namespace(process.name) in self._namespaces)
+
+
+def namespace(pid):
+    """Return the name of the namespace of mounts, if it is there."""
+    try:
+        return os.readlink(f'/proc/{pid}/ns/mnt')
+    except OSError:
+        return None
 
 
 def wait_for_end(mark, seconds):
     end = time.monotonic() + seconds
-    while pids := marked(mark):
+    while pids := mark.pids():
         if time.monotonic() > end:
             raise Failed('still running:\n' + '\n'.join(map(title, pids)))
         time.sleep(0.1)
