@@ -16,6 +16,7 @@ def colour(app, document):
         block['language'] = 'pycon'
     for block in document.findall(docutils.nodes.literal_block):
         block.setdefault('language', language_of(block.astext()))
+        block['force'] = True  # a shell has more than the lexer knows
 
 
 def language_of(text):

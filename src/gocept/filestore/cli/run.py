@@ -21,7 +21,8 @@ STOPPED = tuple(status for number in gocept.filestore.cli.terminal.STOPS
                 for status in (-number, 128 + number))
 PATIENCE = 1  # seconds that our signal may come after that of the command
 METADATA = 'FILESTORE_METADATA'  # what goes with the file, as JSON
-GONE = 'the command has taken the file away, which goes with --remove only'
+GONE = ('the file has gone: the command has taken it away, which goes with '
+        '--remove only, or another process has taken it over')
 
 
 class Command:

@@ -29,14 +29,9 @@ def pages():
 
 def order():
     """Return the paths of the chapters in the order to read them in."""
-    index, readme = CHECKOUT / 'docs/index.txt', CHECKOUT / 'README.txt'
-    if index.is_file():
-        return ['%s.txt' % name for name in re.findall(
-            r'^ +chapters/(\S+)$', index.read_text(encoding='utf-8'),
-            re.MULTILINE)]
-    _, _, text = readme.read_text(encoding='utf-8').partition('\nThe manual\n')
-    terms = re.findall('^`.*`$', text, re.MULTILINE)
-    return re.findall('`([^`]+)`', ' '.join(terms))
+    index = (CHECKOUT / 'docs/index.txt').read_text(encoding='utf-8')
+    return ['%s.txt' % name for name in re.findall(
+        r'^ +chapters/(\S+)$', index, re.MULTILINE)]
 
 
 def prose(text):

@@ -276,8 +276,7 @@ class Started(RunCase):
 
     def test_takes_the_file_away(self):
         self.publish('a', 'b')
-        message = ('the command has taken the file away, which goes with '
-                   '--remove only')
+        message = gocept.filestore.cli.run.GONE
         self.assertEqual(
             (1, ["filestore: 'a': " + message, "filestore: 'b': " + message,
                  '0 files processed, 2 failed']),
@@ -288,8 +287,9 @@ class Started(RunCase):
     def test_takes_the_file_away_and_fails(self):
         self.publish('a')
         self.assertEqual(
-            (1, ["filestore: 'a': the command has taken the file away, which "
-                 'goes with --remove only', '0 files processed, 1 failed']),
+            (1, ["filestore: 'a': the file has gone: the command has taken it "
+                 'away, which goes with --remove only, or another process has '
+                 'taken it over', '0 files processed, 1 failed']),
             self.run_store('--', 'sh', '-c', 'rm "$1"; exit 3', '-', '{}'))
         self.assertEqual({}, self.tree())
 
