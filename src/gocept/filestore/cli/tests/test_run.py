@@ -301,8 +301,8 @@ class Started(RunCase):
         self.wait(lambda: unlocked(self.directory / 'a'))
         process.send_signal(signal.SIGTERM)
         self.assertFinished(
-            process, -signal.SIGTERM, "filestore: 'a': the command has taken "
-            'the file away, which goes with --remove only',
+            process, -signal.SIGTERM,
+            "filestore: 'a': " + gocept.filestore.cli.run.GONE,
             '0 files processed, 1 failed')
 
     def test_takes_the_file_away_with_remove(self):
