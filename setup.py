@@ -83,7 +83,7 @@ setuptools.setup(
                 'watch,web]'],
         'cli': [
             # arguments, help and colours
-            'click>=8.2',
+            'click>=8.3',
             # columns
             'tabulate>=0.9',
             # progress, and what is said beside it
