@@ -13,6 +13,7 @@ PLACES = {
     'serve': 'serve.serve', 'settle': 'upkeep.settle', 'show': 'failed.show',
     'status': 'status.status',
     'web': 'web.web'}
+EXTRAS = {'serve': 'server', 'web': 'web'}  # what more than [cli] they need
 
 
 class Help(click.HelpFormatter):
@@ -40,11 +41,30 @@ class Commands(click.Group):
 
     def get_command(self, context, name):
         if name in PLACES:
-            module, function = PLACES[name].split('.')
-            command = getattr(importlib.import_module(
-                'gocept.filestore.cli.' + module), function)
+            try:
+                command = load(*PLACES[name].split('.'))
+            except ModuleNotFoundError as error:
+                if name not in EXTRAS:
+                    raise
+                command = absent(name, error)
             command.context_class = Context
             return command
+
+
+def load(module, function):
+    return getattr(importlib.import_module(
+        'gocept.filestore.cli.' + module), function)
+
+
+def absent(name, error):
+    """Return a command to be listed, which raises an error when it is used."""
+    def use(words):
+        raise error
+    return click.Command(
+        name, callback=use, add_help_option=False,
+        short_help='Needs the extra [%s].' % EXTRAS[name],
+        params=[click.Argument(['words'], nargs=-1, type=click.UNPROCESSED)],
+        context_settings={'ignore_unknown_options': True})
 
 
 @click.group(cls=Commands)

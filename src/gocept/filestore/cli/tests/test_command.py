@@ -5,6 +5,7 @@ import gocept.filestore.tests.command
 import io
 import os
 import pathlib
+import re
 import sys
 import unittest
 import unittest.mock
@@ -13,10 +14,15 @@ import unittest.mock
 SOURCE = pathlib.Path(gocept.filestore.interfaces.__file__).parents[2]
 WITHOUT = """
 import sys
-sys.modules[{!r}] = None
+without, args = {!r}, {!r}
+sys.modules.update(dict.fromkeys(without))
 import gocept.filestore.__main__
-sys.exit(gocept.filestore.__main__.main(['status', 'store']))
+sys.exit(gocept.filestore.__main__.main(args))
 """
+# What comes with other extras than [cli].
+OTHERS = ['chameleon', 'inotify_simple', 'prometheus_client', 'setproctitle',
+          'transaction', 'waitress', 'webob', 'zc.lockfile', 'ZConfig',
+          'zope.security']
 
 
 # What has no --json, and why.
@@ -74,7 +80,8 @@ class NotInstalled(gocept.filestore.tests.command.Case):
             (1, b'', ["filestore: click is missing: "
                       "pip install 'gocept.filestore[cli]'"]),
             self.filestore(
-                '-c', WITHOUT.format('click'), command=[sys.executable]))
+                '-c', WITHOUT.format(['click'], ['status', 'store']),
+                command=[sys.executable]))
 
     def test_with_nothing_but_python(self):
         self.assertEqual(
@@ -84,9 +91,37 @@ class NotInstalled(gocept.filestore.tests.command.Case):
                 'env', 'PYTHONPATH=%s' % SOURCE, sys.executable, '-S', '-m',
                 'gocept.filestore']))
 
+    def test_help_has_each_command(self):
+        for args in ['--help'], []:
+            _, output, messages = self.filestore(
+                '-c', WITHOUT.format(OTHERS, args), command=[sys.executable])
+            lines = output.decode().splitlines() or messages
+            listed = dict(re.findall(r'^  (\w+) +(.+)$', '\n'.join(
+                lines[lines.index('Commands:'):]), re.MULTILINE))
+            with self.subTest(args):
+                self.assertEqual(
+                    list(gocept.filestore.cli.command.PLACES), list(listed))
+                self.assertEqual(
+                    {'serve': 'Needs the extra [server].',
+                     'web': 'Needs the extra [web].'},
+                    {name: text for name, text in listed.items()
+                     if 'extra' in text})
+
+    def test_command_that_lacks_its_extra(self):
+        for args in (['serve', '--zope', 'zope.conf'], ['serve', '--help'],
+                     ['serve']):
+            with self.subTest(args):
+                self.assertEqual(
+                    (1, b'', ["filestore: setproctitle is missing: "
+                              "pip install 'gocept.filestore[server]'"]),
+                    self.filestore('-c', WITHOUT.format(
+                        ['setproctitle'], args), command=[sys.executable]))
+
     def test_our_own_mistakes_are_no_matter_of_installation(self):
-        process = self.start('-c', WITHOUT.format('gocept.filestore.status'),
-                             command=[sys.executable])
+        process = self.start(
+            '-c', WITHOUT.format(
+                ['gocept.filestore.status'], ['status', 'store']),
+            command=[sys.executable])
         output, messages = process.communicate(timeout=60)
         self.assertEqual((1, b''), (process.returncode, output))
         self.assertIn(b'halted; None in sys.modules', messages)
