@@ -1,17 +1,22 @@
 """What is done with the permission of a store, if zope.security is there."""
+import zope.configuration.exceptions
 
 
 try:
     import zope.security.checker
+    IS_THERE = True
 except ImportError:  # without the extra
-    zope = None
+    IS_THERE = False
 
 CLAIMS = type(iter(list, None))  # what `claims` returns
 
 
-def known(permission):
-    """Return the permission if somebody can check it, else None."""
-    return zope and permission
+def check(permission):
+    """Raise an error if nobody can check it."""
+    if permission and not IS_THERE:
+        raise zope.configuration.exceptions.ConfigurationError(
+            'a permission needs zope.security: '
+            "pip install 'gocept.filestore[security]'")
 
 
 def open_up(returned):

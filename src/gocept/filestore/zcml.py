@@ -105,7 +105,7 @@ class IStoreDirective(zope.interface.Interface):
 def store(_context, path, name='', durable=True, prepare=True,
           file_mode=None, directory_mode=None, retry_policy=None,
           quiet=None, in_doubt=None, permission=None):
-    permission = gocept.filestore.security.known(permission)
+    gocept.filestore.security.check(permission)
     if permission:
         _context.action(
             None, gocept.filestore.security.open_up,

@@ -347,10 +347,15 @@ class Space:
             raise self._not_moved(error, filename, target, new_name) from None
 
     def _not_moved(self, error, filename, target, new_name):
-        """Return the error of a move, with the space that is meant."""
+        """Return the error of a move, with the space that is meant, or both.
+        """
         if isinstance(error, FileExistsError):
             return target.explained(error, new_name)
-        return self.explained(error, filename)
+        explained = self.explained(error, filename)
+        if not isinstance(
+                explained, gocept.filestore.interfaces.FileStoreError):
+            explained.filename2 = target.path_of(new_name)
+        return explained
 
     def sync_file(self, filename):
         """Bring a file to the disk, if the store is durable."""
@@ -415,6 +420,8 @@ def described(error, filename=None):
     if isinstance(error, gocept.filestore.interfaces.FileStoreError):
         return str(error)
     reason = error.strerror or str(error)
+    if error.filename2 is not None:
+        return '%r -> %r: %s' % (error.filename, error.filename2, reason)
     if error.filename is not None:
         filename = error.filename
     return reason if filename is None else '%r: %s' % (filename, reason)

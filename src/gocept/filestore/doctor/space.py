@@ -138,7 +138,8 @@ def unknown(store, error):
     """Return a finding for an error that kept us from looking."""
     path = store if error.filename is None else error.filename
     return problem('not looked at in %r, because of %r' % (store, path),
-                   remedy(store, error), error=error)
+                   remedy(path if os.path.isdir(path) else store, error),
+                   error=error)
 
 
 def remedy(path, error):

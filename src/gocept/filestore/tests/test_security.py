@@ -82,8 +82,14 @@ class Security(gocept.filestore.tests.test_zcml.Case):
             'sys.modules["zope.security"] = None\n'
             'sys.modules["zope.security.checker"] = None\n'
             'import gocept.filestore.security\n'
-            'answer = gocept.filestore.security.known("shop.Import")')
-        self.assertIsNone(answer)
+            'gocept.filestore.security.check(None)\n'
+            'try:\n'
+            '    gocept.filestore.security.check("shop.Import")\n'
+            'except Exception as error:\n'
+            '    answer = type(error).__name__, str(error)')
+        self.assertEqual(
+            ('ConfigurationError', 'a permission needs zope.security: '
+             "pip install 'gocept.filestore[security]'"), answer)
 
     def test_twice(self):
         for _ in range(2):

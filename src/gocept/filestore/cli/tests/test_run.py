@@ -515,8 +515,8 @@ class Trouble(RunCase):
         (self.path / 'cur').chmod(0o755 if os.getuid() == 0 else 0o555)
         self.addCleanup((self.path / 'cur').chmod, 0o755)
         self.assertEqual(
-            (1, ["filestore: '%s/work/a': Permission denied" % self.path,
-                 '0 files processed, 0 failed']),
+            (1, ["filestore: '{0}/work/a' -> '{0}/cur/a': Permission denied"
+                 .format(self.path), '0 files processed, 0 failed']),
             self.filestore_as_nobody('run', 'store', '--', 'true', '{}'))
         self.assertEqual({'work': ['a']}, self.tree())
 

@@ -364,16 +364,19 @@ class Moving(SpaceCase):
             'NotRegular', 'a', self.space.replace, 'a', self.target, 'a')
         self.assertIn("in 'cur'", reason)
 
-    def test_forbidden(self):
+    def test_forbidden_in_either(self):
         self.put('new', 'a')
-        self.forbid(self.path / 'new')
-        for verb in self.both():
-            with self.be_nobody(), self.assertRaises(
-                    PermissionError) as raised:
-                verb('a', self.target, 'a')
-            self.assertEqual(
-                str(self.path / 'new' / 'a'), raised.exception.filename)
-            self.assertNotIn('->', str(raised.exception))
+        for forbidden in 'new', 'cur':
+            self.forbid(self.path / forbidden)
+            for verb in self.both():
+                with (self.subTest(forbidden, verb=verb), self.be_nobody(),
+                      self.assertRaises(PermissionError) as raised):
+                    verb('a', self.target, 'b')
+                self.assertEqual(
+                    "'%s' -> '%s': Permission denied" % (
+                        self.path / 'new' / 'a', self.path / 'cur' / 'b'),
+                    gocept.filestore.disk.space.described(raised.exception))
+            (self.path / forbidden).chmod(0o777)
 
 
 class Syncing(SpaceCase):

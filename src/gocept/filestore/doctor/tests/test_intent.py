@@ -41,6 +41,19 @@ class Intents(gocept.filestore.tests.doctor.Case,
         self.put('tmp', 'left')
         self.assertEqual('note', self.only('content', clock=self.later)[0])
 
+    def test_kept_from_looking_by_another_space(self):
+        new = self.path / 'new'
+        new.chmod(0)
+        self.addCleanup(new.chmod, 0o777)
+        if os.getuid() == 0:
+            for path in (self.path, *self.path.iterdir()):
+                os.chown(path, gocept.filestore.tests.case.NOBODY, -1)
+        with self.be_nobody():
+            self.assertEqual(
+                ('problem', 'not looked at in %r, because of %r: Permission '
+                 'denied' % (str(self.path), str(new)), 'chmod u+rwx %s' % new
+                 ), self.only('intents'))
+
     def test_unreadable(self):
         for space in 'voted', 'committed':
             self.put(space, 'garbage', 'no JSON')
