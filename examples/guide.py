@@ -82,8 +82,10 @@ def place(guide, checkout):
             directory / 'guide',
             environment(wheel.parent, constraints, home(directory / 'home')))
         result.directory.mkdir()
-        if text.wants_root(guide):
+        if os.geteuid() == 0:
+            # So all that is started can be told by it.
             result.runner = ['unshare', '--mount']
+        if text.wants_root(guide):
             result.first = layers(directory / 'layers')
         yield result
 
