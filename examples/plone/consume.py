@@ -5,5 +5,5 @@ import zope.component.hooks
 
 # Plone has set up what it likes.
 logging.basicConfig(level='INFO', force=True)
-zope.component.hooks.setSite(app.Plone)  # noqa: F821 - of zconsole
+zope.component.hooks.setSite(app.Plone)
 gocept.filestore.server.declaration.work('press')

@@ -4,8 +4,7 @@ import transaction
 
 
 site = Products.CMFPlone.factory.addPloneSite(
-    app,  # noqa: F821 - of zconsole
-    'Plone', title='Press', distribution_name='classic')
+    app, 'Plone', title='Press', distribution_name='classic')
 installer = Products.CMFPlone.utils.get_installer(site)
 installer.install_product('gocept.filestore')
 transaction.commit()
