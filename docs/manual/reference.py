@@ -14,6 +14,9 @@ import zope.interface
 
 
 INTERFACES = 'gocept.filestore.interfaces'
+# What one makes by hand; all else is returned by a verb of these.
+CLASSES = ('gocept.filestore.FileStore', 'gocept.filestore.RetryPolicy',
+           'gocept.filestore.consumer.Consumer')
 EVENT = gocept.filestore.interfaces.IFileStoreEvent
 PACKAGE = pathlib.Path(gocept.filestore.__file__).parent
 
@@ -40,6 +43,12 @@ def interfaces():
     return documented('autointerface', contracts(
         lambda thing: manual.role.is_interface(thing)
         and not thing.isOrExtends(EVENT)))
+
+
+def classes():
+    for name in CLASSES:
+        yield f'.. autoclass:: {name}'
+        yield ''
 
 
 def events():
@@ -119,5 +128,5 @@ def wanted(metadata, extra):
 
 
 PAGES = {page.__name__: page for page in (
-    interfaces, events, errors, loggers, extras,
+    classes, interfaces, events, errors, loggers, extras,
     manual.configuration.configuration, manual.directive.directives)}

@@ -1,4 +1,4 @@
-"""Hands files from one process to another, without locks to wait on."""
+"""Hands files from one process to another: whole, each to one worker."""
 import importlib
 
 
@@ -8,6 +8,11 @@ PLACES = {
     'Retry': '.interfaces',
     'RetryPolicy': '.retry.policy'}
 __all__ = sorted(PLACES)
+
+
+def __dir__():
+    """Return the public names as well, for who has a shell complete them."""
+    return sorted({*globals(), *PLACES})
 
 
 def __getattr__(name):

@@ -30,7 +30,10 @@ UNLESS_SETTLED = contextlib.suppress(gocept.filestore.interfaces.Settled)
 
 @gocept.filestore.interfaces.implementer(gocept.filestore.interfaces.IConsumer)
 class Consumer(gocept.filestore.disk.process.Ours):
-    """Lets a handler work on one file after the other."""
+    """Lets a handler work on one file after the other.
+
+    `IConsumer` tells what it takes.
+    """
 
     def __init__(self, selection, handler, keep=True,
                  transaction_manager=None, rate=None, timeout=None,

@@ -44,7 +44,7 @@ RETURNED = (
     gocept.filestore.interfaces.IFileStore)
 class FileStore(gocept.filestore.queue.selection.Claiming,
                 gocept.filestore.publish.Writable):
-    """A file store in a directory of a file system."""
+    """A file store in a directory; `IFileStore` tells what it takes."""
 
     sub_dirs = gocept.filestore.disk.layout.PREPARED
 

@@ -97,7 +97,7 @@ class IWritable(zope.interface.Interface):
 
 
 class IFileStore(IQueue, IWritable):
-    """Hands whole files from one process to another, without locks to wait on.
+    """Hands whole files from one process to another, and waits for no lock.
 
     A store is a directory. The state of a file is its space, a subdirectory:
 
@@ -138,6 +138,12 @@ class IFileStore(IQueue, IWritable):
 
     Two links to a file (link(2)) do not count as two files: a crash in a move
     leaves them. To work on a file in `cur` again, move or copy it to `new`.
+
+    A `gocept.filestore.FileStore` is made of its path. What else it takes may
+    be left out: `durable` (True), `file_mode`, `directory_mode`, `prepare`
+    (False), `retry_policy`, `quiet`, `in_doubt`, all as told below; and for
+    tests `clock` and `now`, which return seconds as `time.time` and
+    `time.monotonic` do.
 
     What happens is logged by one logger per module, below
     ``gocept.filestore``, with path and attempt: what was given up as errors,
@@ -985,7 +991,20 @@ class IIntake(zope.interface.Interface):
 
 
 class IRetryPolicy(zope.interface.Interface):
-    """Decides when a file that has failed is tried again."""
+    """Decides when a file that has failed is tried again.
+
+    A `gocept.filestore.RetryPolicy` is made of arguments that may all be left
+    out; `ValueError` is raised for bad ones:
+
+        attempts    how many there are in all, from 1: 5
+        first       seconds to wait after the first attempt: 60. After each
+                    further one it is twice as long
+        longest     seconds that are waited at most: an hour, or `first` if
+                    that is longer
+        jitter      the part of the delay, from 0 to 1, of which a random share
+                    is left away, so that what has failed together is not tried
+                    together: 0.1
+    """
 
     def delay(attempt, error):
         """Return the seconds to wait for the next attempt, or None to give up.

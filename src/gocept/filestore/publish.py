@@ -1,5 +1,6 @@
 """Puts whole files into a space, alone or together."""
 import contextlib
+import errno
 import fcntl
 import gocept.filestore.disk.draft
 import gocept.filestore.disk.move
@@ -18,6 +19,7 @@ import zope.event
 logger = logging.getLogger(__name__)
 MOST = 128  # files of a group that are open at once
 LONGEST = 1  # second that the first one waits for others
+FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG  # what a file says of its disk
 MODES = ('w', 'wb', 'w+', 'w+b', 'wt', 'wb+')
 
 
@@ -122,6 +124,8 @@ class Publication(gocept.filestore.disk.process.Ours):
         if self._process != os.getpid():
             return self._leave()  # this is for the parent to do
         if kind is not None:
+            if kind is OSError and error.errno in FULL:
+                gocept.filestore.disk.space.tell_path(error, self._path)
             return self._discard()
         try:
             self._publish()

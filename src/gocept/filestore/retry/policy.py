@@ -11,7 +11,10 @@ HOUR = 3600  # the longest delay, unless somebody says otherwise
 @gocept.filestore.interfaces.implementer(
     gocept.filestore.interfaces.IRetryPolicy)
 class RetryPolicy:
-    """Waits twice as long after each attempt, and gives up after some."""
+    """Waits twice as long after each attempt, and gives up after some.
+
+    `IRetryPolicy` tells what it takes.
+    """
 
     def __init__(self, attempts=5, first=60, longest=None, jitter=0.1):
         if longest is None:

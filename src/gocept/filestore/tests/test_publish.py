@@ -386,6 +386,8 @@ class TooLarge(PublishCase):
                 resource.setrlimit(resource.RLIMIT_FSIZE, self.limit)
                 action(store)
             self.assertEqual(errno.EFBIG, raised.exception.errno)
+            self.assertEqual(
+                'a', os.path.basename(raised.exception.filename))
 
     def write(self, store, size):
         with store.publish('a', 'wb') as file:

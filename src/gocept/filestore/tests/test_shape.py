@@ -433,6 +433,7 @@ class PublicNames(unittest.TestCase):
     def test_listed(self):
         for name in gocept.filestore.__all__:
             self.assertTrue(hasattr(gocept.filestore, name))
+            self.assertIn(name, dir(gocept.filestore))
 
     def test_no_others(self):
         with self.assertRaises(AttributeError) as raised:
