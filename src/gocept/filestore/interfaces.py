@@ -97,7 +97,7 @@ class IWritable(zope.interface.Interface):
 
 
 class IFileStore(IQueue, IWritable):
-    """Hands whole files from one process to another, and waits for no lock.
+    """Hands whole files from one process to another, each to exactly one.
 
     A store is a directory. The state of a file is its space, a subdirectory:
 
