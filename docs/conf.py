@@ -4,6 +4,7 @@ import importlib.metadata
 import manual.code
 import manual.contract
 import manual.glossary
+import manual.index
 import manual.place
 import manual.reference
 import manual.role
@@ -50,3 +51,5 @@ def setup(app):
     app.connect(
         'sphinx-click-process-description', manual.contract.process_help)
     app.connect('doctree-read', manual.code.colour)
+    app.connect('doctree-read', manual.role.link_files)
+    app.add_transform(manual.index.Titles)

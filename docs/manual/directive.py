@@ -21,7 +21,9 @@ def section(directive, schema):
     yield from [directive, '-' * len(directive), '']
     yield from [f'.. index:: single: {directive}; in ZCML', '']
     yield from [schema.__doc__, '']
-    for name, field in zope.schema.getFieldsInOrder(schema):
+    for name, field in sorted(
+            zope.schema.getFieldsInOrder(schema),
+            key=lambda item: not item[1].required):
         yield from manual.definition.definition(
             name, 'of ' + directive, [sentence(field)], ', ' + kind(field))
 

@@ -9,6 +9,9 @@ CHAPTERS = CHECKOUT / 'src' / 'gocept' / 'filestore'
 PAPERS = [
     '*.txt', 'guides/*.txt', 'reference/*.txt', 'chapters/**.txt',
     'examples/*/README.txt']
+# Where the files of a checkout are shown that are no pages.
+REPOSITORY = 'https://github.com/gocept/gocept.filestore'
+FOLDERS = ('.ci/', 'benchmarks/', 'docs/', 'examples/')
 # What else a text names.
 PAGES = {'interfaces.py': 'reference/interfaces'}
 
@@ -35,6 +38,15 @@ def page(text, found):
     names = ('chapters/' + stem, stem, stem.removeprefix('docs/'),
              stem + '/README', *chapters(stem, found))
     return next((name for name in names if name in found), None)
+
+
+def address(text):
+    """Return where a file or folder is shown that a text names, or None."""
+    path = CHECKOUT / text
+    if not text.startswith(FOLDERS) or not path.exists():
+        return None
+    kind = 'tree' if path.is_dir() else 'blob'
+    return f'{REPOSITORY}/{kind}/main/{text}'
 
 
 def chapters(stem, found):

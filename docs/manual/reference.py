@@ -2,7 +2,9 @@
 import ast
 import gocept.filestore
 import gocept.filestore.interfaces
+import gocept.filestore.testing
 import importlib.metadata
+import inspect
 import manual.configuration
 import manual.definition
 import manual.directive
@@ -127,6 +129,21 @@ def wanted(metadata, extra):
             yield f'- ``{name.strip()}``'
 
 
+def testing():
+    """Yield what lets Sphinx show what tests call."""
+    found = [name for name, thing in vars(gocept.filestore.testing).items()
+             if callable(thing)]
+    for name in found:
+        thing = getattr(gocept.filestore.testing, name)
+        is_class = inspect.isclass(thing)
+        kind = 'autoclass' if is_class else 'autofunction'
+        yield f'.. {kind}:: gocept.filestore.testing.{name}'
+        if is_class:
+            yield '   :members:'
+            yield '   :special-members: __getitem__'
+        yield ''
+
+
 PAGES = {page.__name__: page for page in (
-    classes, interfaces, events, errors, loggers, extras,
+    classes, interfaces, events, errors, loggers, extras, testing,
     manual.configuration.configuration, manual.directive.directives)}

@@ -32,6 +32,14 @@ class Named(sphinx.util.docutils.SphinxRole):
             refdoc=self.env.docname, refexplicit=True, refwarn=True)
 
 
+def link_files(app, document):
+    """Let each literal that names a file of the checkout lead to it."""
+    for literal in list(document.findall(docutils.nodes.literal)):
+        if address := manual.place.address(literal.astext()):
+            literal.replace_self(docutils.nodes.reference(
+                '', '', literal.deepcopy(), refuri=address))
+
+
 def contract(text):
     """Return the whole name of an interface, a verb of it or an error."""
     name, _, verb = text.partition('.')

@@ -98,7 +98,8 @@ class IStoreDirective(zope.interface.Interface):
 
     permission = zope.component.zcml.Permission(
         title='The permission that untrusted code needs for the store',
-        description='Checked by zope.security; nobody does without it.',
+        description='One for all verbs. It is checked if zope.security is '
+                    'installed, as by the extra "security", and not otherwise.',
         required=False)
 
 

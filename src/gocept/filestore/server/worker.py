@@ -102,6 +102,10 @@ def be_worker(title, work, alive):
     except gocept.filestore.interfaces.InvalidDeclaration as error:
         logger.error('%s: %s', title, error)
         sys.exit(1)
+    except Exception as error:  # the log may be the only place that is read
+        logger.error('%s: ended by %s: %s', title, type(error).__name__, error,
+                     exc_info=True)
+        sys.exit(1)
 
 
 def leave_parent(alive):

@@ -16,7 +16,7 @@ class Layer:
         caller = sys._getframe(1)
         self.__module__ = caller.f_globals.get('__name__', __name__)
         # The runner takes two layers of one name for the same.
-        self.__name__ = 'Layer(%s) in line %s' % (
+        self.__name__ = 'Layer(%s):%s' % (
             ', '.join(map(repr, names)), caller.f_lineno)
         self.__bases__ = tuple(bases)
         self._names = names or ('',)

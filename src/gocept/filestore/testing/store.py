@@ -17,7 +17,7 @@ class Store(gocept.filestore.filestore.FileStore):
 
     Without a path it lies in a directory of its own, on a tmpfs where there
     is one. It is not durable unless it is told to be. Retries, ages, quiet
-    periods and `clean` go by a clock that is `advance`d, and not by sleeping.
+    periods and `clean` go by a clock, which `advance` lets run ahead.
     """
 
     def __init__(self, path=None, durable=False, **options):

@@ -56,6 +56,23 @@ class Site(gocept.filestore.tests.test_papers.Case):
         self.assertEqual([None] * 4, [page(name, found) for name in (
             'publish', 'other.txt', 'ch.txt', 'examples/other')])
 
+    def test_knows_where_the_files_of_a_checkout_are_shown(self):
+        address = self.part('place').address
+        main = 'https://github.com/gocept/gocept.filestore/%s/main/%s'
+        self.assertEqual(
+            [main % ('blob', 'docs/logrotate.conf'),
+             main % ('tree', 'docs/systemd'), main % ('blob', '.ci/run')],
+            [address(name) for name in (
+                'docs/logrotate.conf', 'docs/systemd', '.ci/run')])
+        self.assertEqual([None] * 4, [address(name) for name in (
+            'docs/other', 'docs', 'setup.py', 'orders/new/a')])
+
+    def test_has_words_in_the_index_for_pages_only(self):
+        words = re.findall(r"^    '(\S+)': \[",
+                           self.read('docs/manual/index.py'), re.MULTILINE)
+        self.assertIn('chapters/event', words)
+        self.assertEqual(set(), set(words) - set(self.listed()))
+
     def check(self, **pages):
         with tempfile.TemporaryDirectory() as directory:
             for name, text in pages.items():

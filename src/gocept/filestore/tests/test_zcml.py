@@ -118,6 +118,13 @@ class Store(Case):
         self.assertIn("Invalid value for '%s'" % name, message)
         self.assertIn('an octal number like 660, not %r' % mode, message)
 
+    def test_variable_that_is_not_set(self):
+        with self.assertRaisesRegex(
+                zope.configuration.exceptions.ConfigurationError,
+                "Invalid value for 'path'\n.*\n.*there is no such variable in "
+                'the environment'):
+            self.loaded('path="$STROES/orders"')
+
     def test_retry_policy(self):
         store = self.loaded('path="a" retry_policy="%s.ONCE"'
                             % gocept.filestore.tests.case.__name__)

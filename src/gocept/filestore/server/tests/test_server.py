@@ -401,6 +401,41 @@ def handle(claim):
         server.terminate()
         self.assertEnds(server)
 
+    @gocept.filestore.tests.case.slow
+    def test_what_a_subscriber_raises_is_logged(self):
+        self.write('shop.py', """
+import gocept.filestore
+import gocept.filestore.interfaces
+import zope.event
+def handle(claim):
+    raise gocept.filestore.Reject('no order')
+def tell(event):
+    if gocept.filestore.interfaces.IGivenUp.providedBy(event):
+        raise LookupError('no mail host')
+zope.event.subscribers.append(tell)
+""")
+        self.write('server.conf', """
+site-definition site.zcml
+<eventlog>
+  <logfile>
+    path server.log
+    format %(levelname)s %(message)s
+  </logfile>
+</eventlog>
+""")
+        server = self.serve('-c', 'server.conf')
+        self.publish('a')
+        self.wait_for_files(failed=['a'])
+        path = self.directory / 'server.log'
+        self.wait(lambda: 'the next one starts' in path.read_text())
+        log = path.read_text()
+        self.assertIn(
+            'ERROR s: ended by LookupError: no mail host\nTraceback', log)
+        self.assertIn('exited with status 1; the next one starts in 1', log)
+        self.assertEqual('', self.output())
+        server.terminate()
+        self.assertEnds(server)
+
     def test_delays(self):
         now = [0]
         worker = gocept.filestore.server.worker.Worker(

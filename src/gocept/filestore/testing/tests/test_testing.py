@@ -104,7 +104,7 @@ class Layer(unittest.TestCase):
         self.assertEqual((), layers[1].__bases__)
         self.assertEqual(__name__, layers[0].__module__)
         self.assertRegex(
-            layers[0].__name__, r"^Layer\('a', 'b'\) in line [0-9]+$")
+            layers[0].__name__, r"^Layer\('a', 'b'\):[0-9]+$")
         self.assertNotEqual(layers[0].__name__, layers[1].__name__)
 
     def test_each_test_has_fresh_stores(self):
