@@ -140,8 +140,8 @@ class Command:
               help='Time until the second attempt. It doubles each time.')
 @click.option('--max-delay', metavar='TIME',
               type=gocept.filestore.cli.argument.duration,
-              help='Longest time between two attempts. Without it, an hour, or '
-                   'the delay if that is longer.')
+              help='Longest time between two attempts. Without it, an hour, '
+                   'or the delay if that is longer.')
 @click.option('--timeout', metavar='TIME',
               type=gocept.filestore.cli.argument.limit,
               help='How long a command may take. Then it is stopped, and has '
