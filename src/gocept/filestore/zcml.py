@@ -98,8 +98,8 @@ class IStoreDirective(zope.interface.Interface):
 
     permission = zope.component.zcml.Permission(
         title='The permission that untrusted code needs for the store',
-        description='One for all verbs. Nobody checks it without '
-                    'zope.security, which the extra "security" installs.',
+        description='One for all verbs. It needs zope.security, which the '
+                    'extra "security" installs.',
         required=False)
 
 
