@@ -277,7 +277,8 @@ class Publish(gocept.filestore.tests.command.Case):
     def test_full_disk(self):
         self.make('big', 'x' * 100000)
         self.assertEqual(
-            (1, ["filestore: 'big': File too large", summary(1, 1)]),
+            (1, ["filestore: 'store/new/big': File too large",
+                 summary(1, 1)]),
             self.forked('publish', 'store', 'big', 'a.txt', size=8192))
         self.assertEqual({'new': ['a.txt']}, self.tree())
 
