@@ -68,16 +68,15 @@ def is_installed(package):
 
 
 @contextlib.contextmanager
-def place(guide, checkout):
-    """Yield where a guide is typed, by the package in a checkout."""
+def place(guide, wheel, versions):
+    """Yield where a guide is typed, by the package in a wheel."""
     with tempfile.TemporaryDirectory(prefix='guide-') as directory:
         directory = pathlib.Path(directory)
         directory.chmod(0o755)
-        wheel = build(checkout, directory)
         constraints = directory / 'constraints.txt'
         constraints.write_text(f'gocept.filestore=={version_of(wheel)}\n' + (
             '' if text.has_own_pins(guide)
-            else pins(checkout / 'versions.cfg')))
+            else pins(versions)))
         result = Place(
             directory / 'guide',
             environment(wheel.parent, constraints, home(directory / 'home')))

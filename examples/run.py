@@ -11,8 +11,10 @@ running in the end. The answers are passed on. A guide that this machine can
 not follow is left out.
 """
 
+import atexit
 import contextlib
 import doctest
+import functools
 import guide
 import pathlib
 import shell
@@ -62,7 +64,7 @@ def run(name):
     except shell.Failed as error:
         tests += 1
         failures = 1
-        print(error)
+        print(f'Failure in {name}\n{error}')
     print(f'  Ran {tests} tests with {failures} failures, 0 errors and '
           f'{skipped} skipped in {time.monotonic() - begin:.3f} seconds.',
           flush=True)
@@ -97,14 +99,23 @@ def steps(name, end):
 def place(name, content):
     """Yield where an example or a guide is typed."""
     is_example = path_of(name).is_relative_to(EXAMPLES)
-    if not is_example:
-        guide.check(content)
-    with copy() as checkout:
-        if is_example:
+    if is_example:
+        with copy() as checkout:
             yield guide.example(checkout / 'examples' / name)
-            return
-        with guide.place(content, checkout) as result:
-            yield result
+        return
+    guide.check(content)
+    with guide.place(content, wheel(), CHECKOUT / 'versions.cfg') as result:
+        yield result
+
+
+@functools.cache
+def wheel():
+    """Build the wheel, once for all guides, and return its path."""
+    target = pathlib.Path(tempfile.mkdtemp(prefix='wheel-'))
+    atexit.register(shutil.rmtree, target)
+    target.chmod(0o755)  # a guide may be followed by another user
+    with copy() as checkout:
+        return guide.build(checkout, target)
 
 
 def prepare(bash, command):

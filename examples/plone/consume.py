@@ -3,7 +3,6 @@ import logging
 import zope.component.hooks
 
 
-# Plone has set up what it likes.
-logging.basicConfig(level='INFO', force=True)
+logging.basicConfig(level='INFO', force=True)  # Plone has its own
 zope.component.hooks.setSite(app.Plone)
 gocept.filestore.server.declaration.work('press')
