@@ -89,7 +89,7 @@ setuptools.setup(
             # progress, and what is said beside it
             'tqdm>=4.64.1',
             # columns stay straight with wide characters
-            'wcwidth>=0.2.6',
+            'wcwidth>=0.3',
         ],
         # the text format of Prometheus, by its own authors
         'metrics': ['prometheus_client>=0.20'],
