@@ -23,6 +23,8 @@ PYTHON = {
     'RetryPolicy': gocept.filestore.retry.policy.RetryPolicy,
     'Consumer': gocept.filestore.consumer.Consumer}
 PLACES = 'run', 'zcml', 'python'
+# What those who try examples and benchmarks have in a checkout.
+MADE = re.compile(r'(^|/)(\..*|eggs|parts|var)/')
 PATTERNS = '``--(.+)``', r'`(\w+)`', r'`\w+\((\w+)\)`'
 # Where a place has another word.
 OTHER_WORDS = [{'delay', 'first'}, {'max_delay', 'longest'},
@@ -126,10 +128,10 @@ class Spelling(unittest.TestCase):
         checkout = gocept.filestore.tests.test_papers.CHECKOUT
         found = [*package.rglob('*.txt'), *package.rglob('*.pt'),
                  *package.rglob('*.zcml')]
-        if (checkout / 'README.txt').is_file():
-            found += [*checkout.glob('*.txt'), *(
-                path for place in ('docs', 'examples', 'benchmarks')
-                for path in (checkout / place).rglob('*.txt'))]
+        found += [*checkout.glob('*.txt'), *(
+            path for place in ('docs', 'examples', 'benchmarks')
+            for path in (checkout / place).rglob('*.txt')
+            if not MADE.search(str(path.relative_to(checkout))))]
         for path in found:
             if path.name != 'LICENSE.txt':
                 yield path, path.read_text(encoding='utf-8')

@@ -45,9 +45,9 @@ class Intents(gocept.filestore.tests.doctor.Case,
         new = self.path / 'new'
         new.chmod(0)
         self.addCleanup(new.chmod, 0o777)
-        if os.getuid() == 0:
-            for path in (self.path, *self.path.iterdir()):
-                os.chown(path, gocept.filestore.tests.case.NOBODY, -1)
+        user = os.getuid() or gocept.filestore.tests.case.NOBODY
+        for path in (self.path, *self.path.iterdir()):
+            os.chown(path, user, -1)
         with self.be_nobody():
             self.assertEqual(
                 ('problem', 'not looked at in %r, because of %r: Permission '
