@@ -15,14 +15,15 @@ NEEDS = re.compile(r'^\.\. needs: (.+)$', re.MULTILINE)
 OWN_PINS = re.compile(r'^\.\. pins: own$', re.MULTILINE)
 
 
-def typed(text):
+def typed(text, prompt=PROMPT):
     """Yield the prompt, the command and the answer of each."""
     lines = text.splitlines()
     while lines:
-        prompt = PROMPT.fullmatch(lines.pop(0))
-        if prompt:
-            indent, sign, command = prompt.groups()
-            yield sign, whole(command, indent, lines), answer(indent, lines)
+        found = prompt.fullmatch(lines.pop(0))
+        if found:
+            indent, sign, command = found.groups()
+            yield (sign, whole(command, indent, lines),
+                   answer(prompt, indent, lines))
 
 
 def whole(command, indent, lines):
@@ -37,21 +38,18 @@ def whole(command, indent, lines):
     return command
 
 
-def answer(indent, lines):
+def answer(prompt, indent, lines):
     taken = ''
-    while goes_on(indent, lines):
+    while goes_on(prompt, indent, lines):
         taken += take(indent, lines) + '\n'
     return taken
 
 
-def goes_on(indent, lines):
+def goes_on(prompt, indent, lines):
     following = next(filter(None, lines), '')
-    return following.startswith(indent) and not is_prompt(following, indent)
-
-
-def is_prompt(line, indent):
-    found = PROMPT.fullmatch(line)
-    return found is not None and found[1] == indent
+    found = prompt.fullmatch(following)
+    return following.startswith(indent) and not (
+        found and found[1] == indent)
 
 
 def take(indent, lines):

@@ -11,6 +11,7 @@ import gocept.filestore.tests.test_papers
 import os
 import pathlib
 import re
+import runpy
 import select
 import shlex
 import subprocess
@@ -19,9 +20,9 @@ import time
 import unittest
 
 
-GUIDE = gocept.filestore.tests.test_papers.CHECKOUT / 'docs/guides/nfs.txt'
-PROMPT = re.compile(r' {4}(\w+)([$#]) (.+)')
-HERE = re.compile(r"<< '(\w+)'$")
+CHECKOUT = gocept.filestore.tests.test_papers.CHECKOUT
+GUIDE = CHECKOUT / 'docs/guides/nfs.txt'
+PROMPT = re.compile(r'( +)(\w+[$#]) (.+)')
 # As names are in the guide: the network of each, and where its server is.
 HOSTS = {'web': ('a', '192.0.2.1'), 'worker': ('b', '192.0.2.5')}
 SERVER = 'files'
@@ -114,22 +115,22 @@ class Guide(unittest.TestCase):
         shell = Shell(enter, home, '%s:%s' % (self.place, os.environ['PATH']))
         self.addCleanup(shell.close)
         shell.type('cd')  # other mounts begin at their root
-        self.shells[name, sign] = shell
+        self.shells[name + sign] = shell
         return shell
 
     def test_is_true(self):
-        typed = list(commands(self.text))
-        self.assertEqual({SERVER, *HOSTS}, {name for name, *_ in typed})
+        text = runpy.run_path(str(CHECKOUT / 'examples/text.py'))
+        typed = list(text['typed'](self.text, PROMPT))
+        self.assertEqual({SERVER, *HOSTS}, {who[:-1] for who, *_ in typed})
         checker = doctest.OutputChecker()
-        for name, sign, command, wanted in typed:
+        for who, command, wanted in typed:
             began = time.monotonic()
-            status, answer = self.shells[name, sign].type(command)
-            print('  %s%s %s  (%.0f s)' % (
-                name, sign, command.partition('\n')[0],
-                time.monotonic() - began))
+            status, answer = self.shells[who].type(command)
+            print('  %s %s  (%.0f s)' % (
+                who, command.partition('\n')[0], time.monotonic() - began))
             if not checker.check_output(wanted, answer, FLAGS):
-                self.fail('%s%s %s\n%s' % (
-                    name, sign, command, checker.output_difference(
+                self.fail('%s %s\n%s' % (
+                    who, command, checker.output_difference(
                         doctest.Example(command, wanted), answer, FLAGS)))
             self.assertEqual(0, status, command)
 
@@ -166,30 +167,3 @@ class Shell:
         self._process.wait()
         self._process.stdin.close()
         self._process.stdout.close()
-
-
-def commands(text):
-    """Yield host, sign, command and the expected answer of each."""
-    lines = text.splitlines()
-    while lines:
-        found = PROMPT.fullmatch(lines.pop(0))
-        if found:
-            name, sign, command = found.groups()
-            yield name, sign, whole(command, lines), answer(lines)
-
-
-def whole(command, lines):
-    """Return a command with the lines that it goes on with."""
-    while command.endswith('\\'):
-        command += '\n' + lines.pop(0).strip()
-    here = HERE.search(command)
-    while here and not command.endswith('\n' + here[1]):
-        command += '\n' + lines.pop(0)[4:]
-    return command
-
-
-def answer(lines):
-    taken = ''
-    while lines and lines[0] and not PROMPT.fullmatch(lines[0]):
-        taken += lines.pop(0)[4:] + '\n'
-    return taken
