@@ -19,7 +19,8 @@ import zope.event
 logger = logging.getLogger(__name__)
 MOST = 128  # files of a group that are open at once
 LONGEST = 1  # second that the first one waits for others
-FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG  # what a file says of its disk
+# What a file says of its disk.
+FULL = *gocept.filestore.disk.space.FULL, errno.EFBIG
 MODES = ('w', 'wb', 'w+', 'w+b', 'wt', 'wb+')
 
 

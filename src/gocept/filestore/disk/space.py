@@ -21,6 +21,7 @@ SPECIAL = {
     errno.ELOOP: 'it is a symbolic link',
     errno.ENXIO: 'it is a pipe, a socket or a device',
     errno.EISDIR: 'it is a directory'}
+FULL = errno.ENOSPC, errno.EDQUOT
 # What Linux answers without flock(2), as Lustre and NFS may be mounted.
 NEEDED = dict.fromkeys((errno.ENOLCK, errno.ENOSYS), ' (a store needs flock)')
 NOT_WRITABLE = (' (on NFS only who may write a file can lock it; its mode is '

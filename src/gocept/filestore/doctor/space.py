@@ -17,7 +17,6 @@ command = gocept.filestore.doctor.finding.command
 problem = gocept.filestore.doctor.finding.problem
 PREPARED = gocept.filestore.disk.layout.PREPARED
 ALL = gocept.filestore.disk.layout.ALL
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Spaces:
@@ -147,7 +146,7 @@ def remedy(path, error):
     if error.errno == errno.EROFS:
         return 'mount -o remount,rw "$(%s)"' % command(
             'findmnt', '-n', '-o', 'TARGET', '-T', path)
-    if error.errno in FULL:
+    if error.errno in gocept.filestore.disk.space.FULL:
         return 'make room; this tells how much is left: %s' % command(
             'df', '-h', path)
     if isinstance(error, PermissionError):
