@@ -306,12 +306,18 @@ def look_anew(directory, name):
     to the server, which tells whether it has changed.
     """
     noreplace(directory, name, directory, name)
+    is_gone(directory)  # then whatever is done in there says so
+
+
+def is_gone(directory):
+    """Tell whether the server says of an open directory that it has gone."""
     try:
         os.close(os.open('.', HERE, dir_fd=directory))
     except OSError as error:
         if error.errno not in GONE:
             raise OSError(error.errno, error.strerror) from None
-        # And otherwise whatever is done in there says so.
+        return True
+    return False
 
 
 def is_still_at(directory, name, status):

@@ -123,11 +123,14 @@ class Space:
     def is_current(self):
         """Tell whether the path still leads here; then it is known.
 
-        No other directory can have our inode as long as we hold it open.
+        No other directory can have our inode as long as we hold it open; but
+        an NFS server knows nothing of that, and gives its number again.
         """
         try:
             return (os.lstat(self.directory)[1:3] == self.identity
-                    and self.known() is self)
+                    and self.known() is self
+                    and (self.is_local or not gocept.filestore.disk.move
+                         .is_gone(self.descriptor)))
         except OSError:
             return False
 

@@ -4,10 +4,12 @@ Whatever the kernel of a host remembers, the other one has just changed it.
 """
 
 import contextlib
+import gocept.filestore.disk.layout
 import gocept.filestore.tests.guest
 import gocept.filestore.tests.host
 import gocept.filestore.tests.test_distributed
 import os
+import pathlib
 import subprocess
 import time
 import zope.testing.wait
@@ -198,6 +200,46 @@ class Attempts(Scene):
         self.assertEqual(1, self.a('attempt', 'x'))
 
 
+class Exchange(Scene):
+    """Another host makes the spaces anew, and they have the old inodes."""
+
+    def test_is_noticed(self):
+        for name in 'first', 'second':
+            self.assertIsNone(self.a('publish', name))
+            self.assertEqual(name, self.a('claim'))
+            self.assertIsNone(self.a('finish', name))
+            self.assertFiles(cur=[name])
+            self.exchange()
+
+    def exchange(self):
+        spaces = sorted(self.paths[1].iterdir(), key=inode_of)
+        inodes = list(map(inode_of, spaces))
+        for space in spaces:
+            for path in space.iterdir():
+                path.unlink()
+        self.wait(lambda: made_anew(spaces) == inodes)
+        time.sleep(gocept.filestore.disk.layout.Layout.interval)
+
+
+def made_anew(spaces):
+    """Make directories anew; return their inodes.
+
+    What ext4 has in memory of an inode tells when it was removed, and that it
+    is too early to use it again.
+    """
+    for space in spaces:
+        space.rmdir()
+    os.sync()
+    pathlib.Path('/proc/sys/vm/drop_caches').write_text('3')
+    for space in spaces:
+        space.mkdir()
+    return list(map(inode_of, spaces))
+
+
+def inode_of(path):
+    return path.stat().st_ino
+
+
 class Rights(Scene):
     """Who can not lock a file is told its mode, and what helps."""
 
@@ -310,4 +352,4 @@ class Cut(Scene):
         subprocess.run(['ip', 'link', 'set', 'dev', 'a', state], check=True)
 
 
-SCENES = (Memory, Notes, Attempts, Rights, Cut)
+SCENES = (Memory, Notes, Attempts, Exchange, Rights, Cut)
