@@ -31,9 +31,9 @@ class IQueue(zope.interface.Interface):
         that none is slowed by the backlog; None is said only after a new one.
 
         Where others work as well, the next file of this listing may have gone
-        already. After two such in a row one is left to the others, and then
-        twice as many each time, up to 64 and at most half of the rest, and
-        none of the last 16: so the order is that of age but for some of many
+        already. At the second such one, and each later one, some files are
+        left to the others: by chance up to 64, at most half of the rest, and
+        none of the last 16. So the order is that of age but for some of many
         files, and not each process tries each. What was left to others is
         looked at again, in a new listing, after a tenth of a second, or 33
         times as long as a listing takes, and before None is said. A store that

@@ -160,7 +160,6 @@ class Queue:
             return self._listing.behind.append(filename)
         except gocept.filestore.interfaces.NoSuchFile:
             return None
-        listing.lost = 0
         found = work.stat(filename)
         if not found or found.st_ino != status.st_ino:
             # A newer file has just replaced the one that we locked.

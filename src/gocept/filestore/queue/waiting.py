@@ -3,10 +3,11 @@ import collections
 import gocept.filestore.disk.listing
 import gocept.filestore.disk.name
 import math
+import random
 
 
 CHUNK = 4096  # names that are read at once
-BLOCK = 64  # names, at most, that are left to who was faster
+BLOCK = 64  # names, at most, that are left to who was faster, each time
 FEW = 16  # the last names, of which none is left
 
 
@@ -16,7 +17,7 @@ class Listing:
     place = None  # the identity of `new`
     has_held = False  # whether somebody held a file of it
     has_skipped = False  # whether files of it were left to others
-    lost = 0  # so many files, one after the other, were taken by others
+    lost = 0  # so many files of it were taken by others
 
     def __init__(self, new=None, order='age',
                  is_wanted=gocept.filestore.disk.name.everything):
@@ -75,15 +76,15 @@ class Listing:
     def lose(self):
         """Note that somebody else was faster with a file.
 
-        He goes on with the next ones. All have the same listing, and would
-        try in vain what others take; so after two, some are left to him, and
-        twice as many each time.
+        He goes on with the next one, as we would, and so each of us would try
+        in vain what another one takes. From the second time on some are left
+        to him: by chance, for many who jump as far would meet there again.
         """
         self.lost += 1
         if self.lost > 1:
-            for _ in range(min(
-                    BLOCK, 2 ** (self.lost - 2), len(self._keys) // 2,
-                    max(0, len(self._keys) - FEW))):
+            left = len(self._keys)
+            for _ in range(min(random.randint(0, BLOCK), left // 2,
+                               max(0, left - FEW))):
                 self.next()
                 self.has_skipped = True
 

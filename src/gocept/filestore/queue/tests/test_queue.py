@@ -177,7 +177,7 @@ answer = [len([count for count in sys.counts if count < len(sys.taken)]),
 
 
 class Others(QueueCase):
-    """Who work on the same files leave blocks of them to each other."""
+    """Who work on the same files leave some of them to each other."""
 
     def setUp(self):
         super().setUp()
@@ -192,10 +192,20 @@ class Others(QueueCase):
         return claim.filename
 
     def take_before(self, number):
-        """Let the other one take files of a list that we have, too."""
+        """Let the other one take files of a list that we have, too.
+
+        Then chance has us leave nine, as often as we are to leave some.
+        """
+        self.leave(9)
         self.claim()
         for _ in range(number):
             self.claim(self.other)
+
+    def leave(self, number):
+        patch = unittest.mock.patch(
+            'random.randint', lambda low, high: min(number, high))
+        patch.start()
+        self.addCleanup(patch.stop)
 
     def test_one_that_has_gone_is_no_reason(self):
         self.take_before(1)
@@ -230,12 +240,23 @@ class Others(QueueCase):
 
     def test_new_list_is_tried_in_part_while_others_are_faster(self):
         self.hold(self.names)
+        self.leave(1000)
         queue, tried = self.store._queue, []
         queue._sleep = lambda seconds: tried.append(queue._listing.lost)
         self.assertIsNone(self.store.claim())
         # The last 16 names are tried one by one, and the last list wholly;
         # that counts nothing.
-        self.assertEqual([24, 24, -math.inf], tried)
+        self.assertEqual([20, 20, -math.inf], tried)
+
+    def test_how_many_are_left_is_chance(self):
+        left = set()
+        for _ in range(50):
+            listing = self.store._queue._list()
+            listing.lose()
+            self.assertFalse(listing.has_skipped)
+            listing.lose()
+            left.add(len(listing.names()))
+        self.assertTrue(50 <= min(left) < max(left) <= 100, left)
 
     def test_all_of_a_new_list_have_gone(self):
         queue, listings = self.store._queue, []
