@@ -82,13 +82,13 @@ class Layout:
         self._directory = absolute(self.path)
         self._prepare = prepare
         self._spaces = {}
-        self._look_at = now()
+        self._look_at = self._look_above_at = now()
 
     def __getitem__(self, name):
         """Return the space; raise `NotPrepared` if it is not there."""
         space = self._spaces.get(name)
         if space is not None:
-            if space.is_current():
+            if self._is_current(space):
                 return space
             self._spaces.clear()  # most likely the others have gone as well
         space = self._spaces[name] = self._opened(name)
@@ -108,8 +108,7 @@ class Layout:
         if now >= self._look_at:
             self._look_at = now + self.interval
             # A copy: other threads may find spaces meanwhile.
-            if not all(space.is_current()
-                       for space in list(self._spaces.values())):
+            if not all(map(self._is_current, list(self._spaces.values()))):
                 self._spaces.clear()
         found = []
         for name in names:
@@ -125,6 +124,21 @@ class Layout:
             found.append(space)
         return found
 
+    def _is_current(self, space):
+        """Tell whether a path still leads to a space.
+
+        Another host may have moved the store aside, and NFS goes by what it
+        knew of the directory above (measured: 16 seconds).
+        """
+        if not space.is_local and self.now() >= self._look_above_at:
+            self._look_above_at = self.now() + self.interval
+            above, store = os.path.split(self._directory.rstrip('/'))
+            for directory, name in (
+                    (above or '/', store), (self._directory, space.name)):
+                with contextlib.suppress(OSError):  # it may not be ours
+                    look_anew(directory, name)
+        return space.is_current()
+
     def get(self, name):
         """Return a space, or None if it is made on first use and was not."""
         try:
@@ -134,7 +148,7 @@ class Layout:
                 raise
         # A store that is not there has no empty spaces.
         if not self['new'].is_local:
-            self._look_anew(name)
+            look_anew(self._directory, name)  # another host has just made it
             with contextlib.suppress(FileNotFoundError):
                 return self._found(name)
 
@@ -142,15 +156,6 @@ class Layout:
         if not (name in PREPARED or name in self._spaces):
             os.lstat(self._path_of(name))
         return self[name]
-
-    def _look_anew(self, name):
-        """Let this host see a space that another one has just made."""
-        store = os.open(
-            self._directory, gocept.filestore.disk.space.DIRECTORY)
-        try:
-            gocept.filestore.disk.move.look_anew(store, name)
-        finally:
-            os.close(store)
 
     def place(self):
         """Return what a copy of the store does not have in common with it.
@@ -171,7 +176,7 @@ class Layout:
         """Tell whether there is something of this name; it costs little."""
         new = self._spaces.get('new')
         if new is not None and not new.is_local:
-            self._look_anew(name)
+            look_anew(self._directory, name)
         return os.access(f'{self._directory}/{name}', os.F_OK)
 
     def made(self, name):
@@ -181,7 +186,7 @@ class Layout:
         there: the process that made it may not have come that far.
         """
         space = self._spaces.get(name)
-        if space is None or not space.is_current():
+        if space is None or not self._is_current(space):
             # A store that is not there is not made by this.
             new = os.stat(self['new'].directory)
             mode = (stat.S_IMODE(new.st_mode) if self.directory_mode is None
@@ -262,6 +267,15 @@ class Layout:
     def _sync(self, path):
         if self.durable:
             sync(path)
+
+
+def look_anew(directory, name):
+    """Let this host see what another one has just made, or moved aside."""
+    descriptor = os.open(directory, gocept.filestore.disk.move.HERE)
+    try:
+        gocept.filestore.disk.move.look_anew(descriptor, name)
+    finally:
+        os.close(descriptor)
 
 
 def has_gone(space, opened=opened):

@@ -5,11 +5,13 @@ Whatever the kernel of a host remembers, the other one has just changed it.
 
 import contextlib
 import gocept.filestore.disk.layout
+import gocept.filestore.filestore
 import gocept.filestore.tests.guest
 import gocept.filestore.tests.host
 import gocept.filestore.tests.test_distributed
 import os
 import pathlib
+import shutil
 import subprocess
 import time
 import zope.testing.wait
@@ -201,9 +203,22 @@ class Attempts(Scene):
 
 
 class Exchange(Scene):
-    """Another host makes the spaces anew, and they have the old inodes."""
+    """Another host makes a store, or its spaces, anew."""
 
-    def test_is_noticed(self):
+    def test_store_that_is_moved_aside(self):
+        self.assertIsNone(self.a('publish', 'before'))
+        store = gocept.filestore.filestore.FileStore(self.paths[1])
+        store.list('new')
+        aside = self.paths[1].with_suffix('.aside')
+        self.paths[1].rename(aside)
+        self.addCleanup(shutil.rmtree, aside)
+        store.prepare()
+        time.sleep(gocept.filestore.disk.layout.Layout.interval)
+        self.assertIsNone(self.a('publish', 'after'))
+        self.assertFiles(new=['after'])
+        self.assertEqual('after', self.a('claim'))
+
+    def test_spaces_with_the_old_inodes(self):
         for name in 'first', 'second':
             self.assertIsNone(self.a('publish', name))
             self.assertEqual(name, self.a('claim'))

@@ -138,18 +138,55 @@ class Spaces(SharedCase):
             str(self.path), durable=False)
         self.layout['new'].is_local = False
 
-    def test_is_made_by_another_host(self):
-        def look_anew(name):
-            (self.path / name).mkdir()
+    def look_anew(self, directory, name):
+        """Let another host make a space before we look."""
+        self.assertEqual(str(self.path), directory)
+        (self.path / name).mkdir(exist_ok=True)
 
+    def patch(self):
+        patch = unittest.mock.patch(
+            'gocept.filestore.disk.layout.look_anew', self.look_anew)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_is_made_by_another_host(self):
         self.assertIsNone(self.layout.get('failed'))
         self.assertFalse(self.layout.is_made('failed'))
-        self.layout._look_anew = look_anew
+        self.patch()
         self.assertEqual('failed', self.layout.get('failed').name)
 
     def test_is_seen(self):
-        self.layout._look_anew = lambda name: (self.path / name).mkdir()
+        self.patch()
         self.assertTrue(self.layout.is_made('work'))
+
+    def test_path_is_a_link(self):
+        link = self.directory / 'link'
+        link.symlink_to(self.path)
+        layout = gocept.filestore.disk.layout.Layout(str(link))
+        layout['new'].is_local = False
+        self.assertIsNone(layout.get('failed'))
+        self.assertFalse(layout.is_made('failed'))
+
+    def test_moved_aside_by_another_host(self):
+        looked = []
+
+        def look_anew(directory, name):
+            looked.append((directory, name))
+            raise PermissionError
+
+        moment = self.layout.now()
+        self.layout.now = lambda: moment
+        new = self.layout['new']
+        self.assertIs(new, self.layout['new'])
+        with unittest.mock.patch(
+                'gocept.filestore.disk.layout.look_anew', look_anew):
+            self.assertIs(new, self.layout['new'])
+            self.assertEqual([], looked)  # it has just done so
+            moment += 1
+            self.assertIs(new, self.layout['new'])
+            self.assertIs(new, self.layout['new'])
+        self.assertEqual([(str(self.directory), 'store'),
+                          (str(self.path), 'new')], looked)
 
 
 class Lock(SharedCase):
