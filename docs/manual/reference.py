@@ -84,9 +84,8 @@ def loggers():
     for path in sorted(PACKAGE.rglob('*.py')):
         tree = ast.parse(path.read_text(encoding='utf-8'))
         if 'tests' not in path.parts and any(map(is_logger, ast.walk(tree))):
-            summary, *_ = ast.get_docstring(tree).splitlines()
-            yield from manual.definition.definition(
-                dotted(path), 'logger', [summary, '', *messages(tree)])
+            yield from manual.definition.definition(dotted(path), 'logger', [
+                *ast.get_docstring(tree).splitlines(), '', *messages(tree)])
 
 
 def is_logger(node):

@@ -1,4 +1,12 @@
-"""The loop of a worker: a claim, the handler, and what became of it."""
+"""The loop of a worker: a claim, the handler, and what became of it.
+
+Logged with the path of the file, its attempt and the seconds of its handler:
+
+- info: done, or given back by its handler
+- error: given back after one conflict of transactions too many, or not settled
+
+What has failed is logged by the claim.
+"""
 import contextlib
 import functools
 import gocept.filestore.disk.process

@@ -1,4 +1,12 @@
-"""A file that is worked on: read, finished, failed or given back."""
+"""A file that is worked on: read, finished, failed or given back.
+
+Logged with its path, its attempt and the seconds that it took:
+
+- error: failed, and given up, with the traceback
+- warning: failed, and tried again; the first attempt with its traceback
+- info: tried again because the handler has raised `Retry`
+- debug: claimed, finished, released
+"""
 import contextlib
 import gocept.filestore.disk.draft
 import gocept.filestore.disk.file_system

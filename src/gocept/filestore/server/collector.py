@@ -1,4 +1,10 @@
-"""The loop of an intake: looks into a folder, once or again and again."""
+"""The loop of an intake: looks into a folder, once or again and again.
+
+Logged with the path of the folder or of the file:
+
+- warning: why a file is not taken in, once; that the folder can be read again
+- error: why the folder can not be read, once
+"""
 import gocept.filestore.disk.process
 import gocept.filestore.disk.space
 import gocept.filestore.interfaces
