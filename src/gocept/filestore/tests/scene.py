@@ -219,21 +219,29 @@ class Exchange(Scene):
         self.assertEqual('after', self.a('claim'))
 
     def test_spaces_with_the_old_inodes(self):
-        for name in 'first', 'second':
-            self.assertIsNone(self.a('publish', name))
-            self.assertEqual(name, self.a('claim'))
-            self.assertIsNone(self.a('finish', name))
-            self.assertFiles(cur=[name])
-            self.exchange()
+        self.wait(self.has_old_inodes)
+        self.use()
 
-    def exchange(self):
+    def has_old_inodes(self):
+        """Make the spaces anew; tell whether they have the inodes they had.
+
+        The first free ones are taken. Those of other tests may be free, too,
+        and then they are the same from the second time on.
+        """
+        self.use()
         spaces = sorted(self.paths[1].iterdir(), key=inode_of)
-        inodes = list(map(inode_of, spaces))
         for space in spaces:
             for path in space.iterdir():
                 path.unlink()
-        self.wait(lambda: made_anew(spaces) == inodes)
+        before = list(map(inode_of, spaces))
+        return made_anew(spaces) == before
+
+    def use(self):
         time.sleep(gocept.filestore.disk.layout.Layout.interval)
+        self.assertIsNone(self.a('publish', 'x'))
+        self.assertEqual('x', self.a('claim'))
+        self.assertIsNone(self.a('finish', 'x'))
+        self.assertFiles(cur=['x'])
 
 
 def made_anew(spaces):
