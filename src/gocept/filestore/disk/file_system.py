@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import re
+import stat
 import sys
 
 
@@ -151,8 +152,11 @@ def places(path):
         return b'' if getattr(error, 'errno', None) in UNTOLD else None
 
 
-def is_served(directory, name, inode, ask=places):
+def is_served(directory, name, inode, is_known, descriptor=None, ask=places):
     """Tell whether the servers of GlusterFS have a file under a name.
+
+    Elsewhere it is what this host knows. Who has the file open may ask for
+    it by its descriptor, whichever file this host takes for that of the name.
 
     For a second a mount there believes what it knows of a file, whoever makes
     the kernel ask anew; link(2) finds the file by its handle, and unlink(2)
@@ -162,12 +166,33 @@ def is_served(directory, name, inode, ask=places):
     """
     place = ask(directory)
     if place is None:
-        return True
-    found = ask('/proc/self/fd/%s/%s' % (directory, name)) or b''
+        return is_known
+    found = ask('/proc/self/fd/%s/%s' % (directory, name)
+                if descriptor is None else descriptor) or b''
     if b':%s/%s:' % (place, os.fsencode(name)) in b':%s:' % found:
         return True
-    is_one = found and b':/' not in found
-    return not is_one and (name, inode) in listed(directory)
+    return not is_one(found) and (name, inode) in listed(directory)
+
+
+def is_one(found):
+    """Tell whether that is one path; it may be several, or none that is known.
+    """
+    return found and b':/' not in found
+
+
+def counted(status, path, ask=places):
+    """Return a status that tells of a second name if there may be one.
+
+    A mount of GlusterFS may believe for a second that a file has one name,
+    although another host has linked it and died: fstat(2) said 1 of a file
+    whose two names the servers told (measured). Without its second name being
+    removed, a file was finished under the one and then claimed under the
+    other. What is said too often is looked at by whoever asks for it.
+    """
+    if status.st_nlink > 1 or (found := ask(path)) is None or is_one(found):
+        return status
+    kind, (facts, more) = status.__reduce__()
+    return kind((*facts[:stat.ST_NLINK], 2, *facts[stat.ST_NLINK + 1:]), more)
 
 
 def listed(directory):

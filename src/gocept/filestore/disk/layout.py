@@ -217,14 +217,15 @@ class Layout:
             os.fchmod(descriptor, mode)
 
     def space_of(self, filename, status,
-                 names=('new', 'work', 'cur', 'failed')):
+                 names=('new', 'work', 'cur', 'failed'), descriptor=None):
         """Return the space in which a file has this name, or None.
 
-        It may be on its way, in the order of these spaces.
+        It may be on its way, in the order of these spaces. The descriptor is
+        that of the file, if it is open.
         """
         for name in names:
             space = self.get(name)
-            if space and space.is_at(filename, status):
+            if space and space.is_at(filename, status, descriptor):
                 return space
 
     def prepare(self):

@@ -44,7 +44,8 @@ def take(space, filename, busy=None, fstat=os.fstat):
     `busy` for one that somebody else holds, or has just replaced.
 
     What another host may change is looked at anew, and compared, when the
-    lock is ours: no look before that decides anything.
+    lock is ours: no look before that decides anything. As long as it is, the
+    number of names does not change either.
     """
     if not space.is_local:
         space.look_anew(filename)
@@ -60,9 +61,13 @@ def take(space, filename, busy=None, fstat=os.fstat):
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         status = fstat(descriptor)
-        if stat.S_ISREG(status.st_mode) and (
-                space.is_local or space.is_at(filename, status)):
-            return descriptor, status
+        if stat.S_ISREG(status.st_mode):
+            if space.is_local:
+                return descriptor, status
+            if space.is_at(filename, status):
+                return descriptor, (
+                    gocept.filestore.disk.file_system.counted(
+                        status, descriptor))
     except OSError as error:
         is_refused = gocept.filestore.disk.move.is_refused(error, descriptor)
         let_go(descriptor)

@@ -320,12 +320,17 @@ def is_gone(directory):
     return False
 
 
-def is_still_at(directory, name, status):
-    """Tell whether a name leads to a file, and trust no cache."""
+def is_still_at(directory, name, status, descriptor=None):
+    """Tell whether a name leads to a file, and trust no cache.
+
+    Without the descriptor of the file it has to be known to this host, too:
+    a mount of GlusterFS may take an older file for that of the name.
+    """
     look_anew(directory, name)
-    return is_at(directory, name, status) and (
+    is_known = is_at(directory, name, status)
+    return (is_known or descriptor is not None) and (
         gocept.filestore.disk.file_system.is_served(
-            directory, name, status.st_ino))
+            directory, name, status.st_ino, is_known, descriptor))
 
 
 def is_at(directory, name, status):

@@ -216,11 +216,17 @@ class Space:
         status = self.stat(filename)
         return status is not None and stat.S_ISREG(status.st_mode)
 
-    def is_at(self, filename, status):
-        """Tell whether the file of this status is here, under this name."""
-        look = (gocept.filestore.disk.move.is_at if self.is_local
-                else gocept.filestore.disk.move.is_still_at)
-        return look(self.descriptor, filename, status)
+    def is_at(self, filename, status, descriptor=None):
+        """Tell whether the file of this status is here, under this name.
+
+        For one that is open and locked, this is so even if this host takes
+        another file for that of the name.
+        """
+        if self.is_local:
+            return gocept.filestore.disk.move.is_at(
+                self.descriptor, filename, status)
+        return gocept.filestore.disk.move.is_still_at(
+            self.descriptor, filename, status, descriptor)
 
     def check(self, filename, kinds=FILE):
         """Raise an error if something else lies here than such a file."""

@@ -182,11 +182,15 @@ class Recovery:
             return take(filename)
 
     def _is_elsewhere(self, filename, held):
-        """Tell whether a crash inside a move left the file with two names."""
+        """Tell whether a crash inside a move left the file with two names.
+
+        Where this host still believes that the other name is an older file's,
+        what it finds in `work` would be finished, and claimed once more.
+        """
         return gocept.filestore.disk.probe.leaves_names(
             self._layout['new']) and self._layout.space_of(
                 filename, held.status,
-                gocept.filestore.disk.layout.targets('work'))
+                gocept.filestore.disk.layout.targets('work'), held.descriptor)
 
     def _undo(self, work, filename, held, take):
         """Remove the name in `work`, which only the owner of the lock may.

@@ -10,6 +10,7 @@ prints the figures of its races, of which there are as many as one asks for:
 
 import contextlib
 import gocept.filestore.disk.move
+import gocept.filestore.disk.probe
 import gocept.filestore.doctor.examination
 import gocept.filestore.doctor.finding
 import gocept.filestore.filestore
@@ -327,6 +328,35 @@ class Remembered(Case):
             with self.here.claim() as claim:
                 self.assertEqual(name, claim.filename)
 
+    def test_file_whose_owner_has_died_while_he_took_it(self):
+        for name in self.names_of_moves_in_steps():
+            self.remember('new/' + name)
+            self.link(name, 'new', 'work')
+            self.here.claim().finish()
+            self.assert_nothing_waits()
+
+    def test_newer_file_whose_owner_has_died_while_he_took_it(self):
+        for name in self.names_of_moves_in_steps():
+            self.remember('new/' + name)
+            with self.there.publish(name, replace=True):
+                pass
+            self.link(name, 'new', 'work')
+            self.here.claim().finish()
+            self.assert_nothing_waits()
+
+    def test_file_whose_owner_has_died_while_he_kept_it(self):
+        for name in self.names_of_moves_in_steps():
+            claim = self.there.claim()
+            older = self.paths[1] / 'cur' / name
+            older.touch()
+            self.remember('work/' + name, 'cur/' + name)
+            older.unlink()
+            self.link(name, 'work', 'cur')
+            claim.drop()
+            self.assert_nothing_waits()
+            self.assertEqual(['cur'], [
+                space for space in self.tree() if name in self.tree()[space]])
+
     def test_file_that_somebody_has_linked(self):
         for name in map(str, range(ROUNDS)):
             self.publish_empty(name)
@@ -334,6 +364,25 @@ class Remembered(Case):
             os.link(self.path / 'new' / name, self.path / ('linked-' + name))
             with self.here.claim() as claim:
                 self.assertEqual(name, claim.filename)
+
+    def names_of_moves_in_steps(self):
+        """Publish a file under each name, where a move takes two steps."""
+        if not gocept.filestore.disk.probe.leaves_names(
+                self.store._layout['new']):
+            self.skipTest('a move takes one step here')
+        for name in map(str, range(ROUNDS)):
+            self.publish_empty(name)
+            self.there.claim().release()  # makes `work`
+            yield name
+
+    def link(self, name, *spaces):
+        """Do on the second host what a move does first."""
+        source, target = (self.paths[1] / space / name for space in spaces)
+        os.link(source, target)
+
+    def assert_nothing_waits(self):
+        for store in (self.here, self.there):
+            self.assertIsNone(store.claim())
 
     def publish_empty(self, *names):
         for name in names:

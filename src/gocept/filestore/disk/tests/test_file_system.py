@@ -130,22 +130,31 @@ class FileSystem(gocept.filestore.tests.case.Case):
         self.assertEqual(0, gocept.filestore.disk.file_system.magic(-1))
 
 
+# What a status has, but for the number of links.
+FACTS = [name for name in dir(os.stat_result)
+         if name.startswith('st_') and name != 'st_nlink']
+
+
 class Served(gocept.filestore.tests.case.Case):
     """The answers of GlusterFS; its own ones are in `test_distributed.py`."""
 
-    def is_served(self, place, found, name='a'):
+    def is_served(self, place, found, name='a', descriptor=None):
         path = self.path / 'new'
         directory = os.open(path, os.O_RDONLY)
         self.addCleanup(os.close, directory)
-        answers = {directory: place,
-                   '/proc/self/fd/%s/%s' % (directory, name): found}
+        path = '/proc/self/fd/%s/%s' % (directory, name)
+        answers = {directory: place, descriptor or path: found}
         inode = os.stat(self.put('new', 'a')).st_ino
         return gocept.filestore.disk.file_system.is_served(
-            directory, name, inode, answers.get)
+            directory, name, inode, True, descriptor, answers.get)
 
     def test_is_no_question_elsewhere(self):
         self.assertIsNone(gocept.filestore.disk.file_system.places(self.path))
         self.assertTrue(self.is_served(None, None, 'gone'))
+
+    def test_is_asked_of_an_open_file(self):
+        self.assertTrue(self.is_served(b'/s/new', b'/s/new/a', 'a', -3))
+        self.assertFalse(self.is_served(b'/s/new', b'/s/cur/a', 'a', -3))
 
     def test_question_that_fails(self):
         # Whatever this is, a listing tells.
@@ -170,3 +179,27 @@ class Served(gocept.filestore.tests.case.Case):
         for found in (b'/s/tmp/draft:/s/new/araft', None):
             self.assertTrue(self.is_served(b'/s/new', found))
             self.assertFalse(self.is_served(b'/s/new', found, 'gone'))
+
+    def test_second_name_that_this_host_does_not_know_of(self):
+        status = os.stat(self.put('new', 'a'))
+        for found in (b'/s/new/a:/s/work/a', b'/s/tmp/draft:/s/new/araft',
+                      b''):
+            counted = self.counted(status, found)
+            self.assertEqual(2, counted.st_nlink)
+            self.assertTrue(os.path.samestat(status, counted))
+            self.assertEqual(
+                {name: getattr(status, name) for name in FACTS},
+                {name: getattr(counted, name) for name in FACTS})
+
+    def test_number_of_names_that_is_right_or_too_high(self):
+        path = self.put('new', 'a')
+        status = os.stat(path)
+        for found in (b'/s/new/a', None):
+            self.assertIs(status, self.counted(status, found))
+        os.link(path, self.path / 'new' / 'b')
+        status = os.stat(path)
+        self.assertIs(status, self.counted(status, b'/s/new/a'))
+
+    def counted(self, status, found):
+        return gocept.filestore.disk.file_system.counted(
+            status, 3, {3: found}.get)

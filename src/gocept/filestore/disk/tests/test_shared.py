@@ -201,6 +201,31 @@ class Lock(SharedCase):
         with gocept.filestore.disk.lock.hold(self.new, 'a') as held:
             os.write(held.descriptor, b'it can be written')
 
+    def test_second_name_that_only_the_servers_know(self):
+        self.put('new', 'a')
+        with unittest.mock.patch.object(
+                os, 'getxattr', return_value=b'/new/a:/work/a\0'):
+            with gocept.filestore.disk.lock.hold(self.new, 'a') as held:
+                self.assertEqual(2, held.status.st_nlink)
+            self.new.is_local = True
+            with gocept.filestore.disk.lock.hold(self.new, 'a') as held:
+                self.assertEqual(1, held.status.st_nlink)
+
+    def test_name_that_this_host_takes_for_that_of_an_older_file(self):
+        self.put('new', 'a', 'older')
+        path = self.put('new', 'b', 'newer')
+        with open(path) as newer:
+            number, status = newer.fileno(), os.stat(path)
+            answers = {self.new.descriptor: b'/new', number: b'/new/a'}
+            with unittest.mock.patch.object(os, 'getxattr',
+                                            lambda path, name: answers[path]):
+                self.assertTrue(self.new.is_at('a', status, number))
+                self.assertFalse(self.new.is_at('b', status, number))
+                self.assertFalse(self.new.is_at('a', status))
+            # No other file system is asked.
+            self.assertFalse(self.new.is_at('a', status, number))
+            self.assertTrue(self.new.is_at('b', status, number))
+
     def test_file_that_may_not_be_written(self):
         path = self.put('new', 'a')
         path.chmod(0o444)
