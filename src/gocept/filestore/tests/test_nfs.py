@@ -112,8 +112,9 @@ def test_suite():
 
 
 def cases(*races):
-    return (*gocept.filestore.tests.test_distributed.races(*races),
-            gocept.filestore.tests.test_distributed.Doctor)
+    distributed = gocept.filestore.tests.test_distributed
+    return (*distributed.races(*races), distributed.Remembered,
+            distributed.Doctor)
 
 
 # What is published again is kept as well.
