@@ -3,6 +3,7 @@ import contextlib
 import errno
 import functools
 import gocept.filestore.disk.copy
+import gocept.filestore.disk.file_system
 import gocept.filestore.disk.move
 import gocept.filestore.disk.probe
 import gocept.filestore.disk.space
@@ -36,16 +37,20 @@ class Delivery:
         with gocept.filestore.publish.Group(self.layout) as self._group:
             yield self._group
 
-    def is_done(self, filename, status):
+    def is_done(self, filename, status, descriptor):
         """Tell whether a file was delivered or put back before, by a move in
         two steps whose process has died in between; and do the second one.
         """
+        inside = self.folder.inside
+        if not inside.is_local:
+            status = gocept.filestore.disk.file_system.counted(
+                status, descriptor)
         if status.st_nlink < 2:
             return False
-        inside = self.folder.inside
         space = gocept.filestore.disk.probe.leaves_names(inside) and (
-            inside if inside.is_at(filename, status)
-            else self.layout.space_of(filename, status))
+            inside if inside.is_at(filename, status, descriptor)
+            else self.layout.space_of(
+                filename, status, descriptor=descriptor))
         if not space:
             raise self.folder.parked.not_alone(filename)
         space.sync()

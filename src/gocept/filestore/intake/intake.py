@@ -166,7 +166,7 @@ class Intake(gocept.filestore.disk.process.Ours):
         with self._noted(filename), open(
                 self._folder.parked.open(filename), 'rb') as file:
             status = os.fstat(file.fileno())
-            if self._delivery.is_done(filename, status):
+            if self._delivery.is_done(filename, status, file.fileno()):
                 return
             objection = self._is_not_whole(filename, file, status)
             if objection is None:

@@ -5,6 +5,7 @@ import gocept.filestore.tests.case
 import os
 import pathlib
 import shutil
+import unittest.mock
 import subprocess
 import tempfile
 
@@ -164,6 +165,22 @@ class Twins(gocept.filestore.intake.tests.test_intake.IntakeCase):
             self.assertEqual({space: ['a']}, self.tree())
             shutil.rmtree(self.path)
             self.store.prepare()
+
+    def test_second_name_that_only_the_servers_know(self):
+        path = self.put('work', 'a')
+        before = os.stat(path)
+        intake = self.intake()
+        intake.take()
+        parked = self.folder / '.filestore' / 'a'
+        os.link(path, parked)
+        delivery = intake._delivery
+        with open(parked) as file, unittest.mock.patch.object(
+                os, 'getxattr', return_value=b'/work/a:/.filestore/a\0'):
+            self.assertFalse(delivery.is_done('a', before, file.fileno()))
+            delivery.folder.inside.is_local = False
+            self.assertTrue(delivery.is_done('a', before, file.fileno()))
+        self.assertEqual([], self.hidden())
+        self.assertEqual({'work': ['a']}, self.tree())
 
     def test_put_back(self):
         path = self.drop('a')
