@@ -5,9 +5,9 @@ import gocept.filestore.tests.case
 import os
 import pathlib
 import shutil
-import unittest.mock
 import subprocess
 import tempfile
+import unittest.mock
 
 
 class Access(gocept.filestore.intake.tests.test_intake.IntakeCase):
