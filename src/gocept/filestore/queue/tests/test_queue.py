@@ -8,6 +8,7 @@ import gocept.filestore.interfaces
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
 import gocept.filestore.tests.story
+import json
 import math
 import os
 import sys
@@ -298,6 +299,23 @@ class PassedOver(QueueCase):
             fcntl.flock(file, fcntl.LOCK_EX)
             self.assertEqual(['b'], self.take())
         self.assertEqual(['a'], self.take())
+
+    def test_failed_after_it_was_opened(self):
+        # It is locked here when it has moved, and waits to be tried again.
+        self.put('new', 'a')
+        other = gocept.filestore.FileStore(str(self.path))
+        flock = fcntl.flock
+
+        def late(*args):
+            patch.stop()
+            other.claim().fail('no paper')
+            return flock(*args)
+
+        patch = unittest.mock.patch('fcntl.flock', late)
+        patch.start()
+        self.assertIsNone(self.store.claim())
+        event, = self.read('attempts', 'a').splitlines()
+        self.assertEqual('failed', json.loads(event)['event'])
 
     def test_still_open_for_writing(self):
         # Somebody moved a draft and has not closed it.
