@@ -132,9 +132,10 @@ class Layout:
         """
         if not space.is_local and self.now() >= self._look_above_at:
             self._look_above_at = self.now() + self.interval
-            above, store = os.path.split(self._directory.rstrip('/'))
+            store = os.path.basename(self._directory.rstrip('/'))
             for directory, name in (
-                    (above or '/', store), (self._directory, space.name)):
+                    (parent(self._directory), store),
+                    (self._directory, space.name)):
                 with contextlib.suppress(OSError):  # it may not be ours
                     look_anew(directory, name)
         return space.is_current()

@@ -152,7 +152,8 @@ class Queue:
                 gocept.filestore.disk.probe.leaves_names(new)):
             self._remove_twin(filename, status)
         if self._known.has(filename, status.st_ctime_ns, new):
-            if not new.is_at(filename, status):
+            # Where others share it, `take` has looked when it was locked.
+            if new.is_local and not new.is_at(filename, status):
                 return None  # it has failed since we opened it, and waits
             # Before it moves: in `work`, it would look like one that waits.
             claim.go_on(self._attempts.begin(filename, status))
