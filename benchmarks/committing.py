@@ -2,6 +2,7 @@
 
 Prints what was measured as JSON.
 """
+import ctypes
 import gocept.filestore
 import gocept.filestore.__main__
 import gocept.filestore.datamanager
@@ -18,6 +19,7 @@ MEBIBYTE = 1 << 20  # bytes
 PIECE = 1 << 16     # bytes
 NAME = 'file.dat'
 TURNS = 10
+syncfs = ctypes.CDLL(None).syncfs
 
 
 def publish(store, way, files, size):
@@ -114,14 +116,33 @@ def take_in(store, documents):
 
 def call(store, documents):
     """Make the plain system calls that the work can not do without."""
+    write_drafts(store, documents)
+    for name, _ in documents:
+        work.settle(f'{store.path}/tmp/{name}')
+    move_drafts(store, documents)
+
+
+def call_at_once(store, documents):
+    """Do the same, and sync the whole file system in the place of each file.
+    """
+    write_drafts(store, documents)
+    directory = os.open(f'{store.path}/tmp', os.O_RDONLY)
+    if syncfs(directory):
+        sys.exit('The file system could not be synced.')
+    os.close(directory)
+    move_drafts(store, documents)
+
+
+def write_drafts(store, documents):
     for name, data in documents:
         descriptor = os.open(f'{store.path}/tmp/{name}',
                              os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         os.write(descriptor, data)
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         os.close(descriptor)
-    for name, _ in documents:
-        work.settle(f'{store.path}/tmp/{name}')
+
+
+def move_drafts(store, documents):
     work.settle(f'{store.path}/tmp')
     for name, _ in documents:
         os.rename(f'{store.path}/tmp/{name}', f'{store.path}/new/{name}')
@@ -132,7 +153,8 @@ def call(store, documents):
 FROM_FILES = {'filestore publish': publish_files, 'intake': take_in}
 WAYS = {'one by one': write, 'one transaction': write_in_transaction,
         'one batch': write_in_batch, 'one group': write_in_group,
-        **FROM_FILES, 'straight-line calls': call}
+        **FROM_FILES, 'straight-line calls': call,
+        'synced at once': call_at_once}
 ALONE = {'publish': write_texts,
          'batch of one file': write_texts_in_batches}
 

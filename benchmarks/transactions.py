@@ -29,12 +29,14 @@ class Publishing(comparison.Comparison):
 
     verb = 'publish'
     ALONE, BASE = 'one by one', 'straight-line calls'
+    AT_ONCE = 'synced at once'
     TOGETHER = 'one group', 'filestore publish', 'intake'
     DRAWN = ALONE, 'one batch', 'one group', BASE
 
     def get_tasks(self):
         return {way: {'way': way, 'files': self.options.files, 'size': SIZE}
-                for way in (self.ALONE, *LEAST, *self.TOGETHER, self.BASE)}
+                for way in (self.ALONE, *LEAST, *self.TOGETHER, self.BASE,
+                            self.AT_ONCE)}
 
     def table(self):
         yield waiting.line('publish', (

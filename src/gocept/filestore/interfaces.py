@@ -548,7 +548,11 @@ class IGroup(IWritable):
     What was written is brought to the disk together, and is visible only
     then: up to 128 files (an eighth of the descriptors that the process may
     have, if these are fewer), or what has come in a second, and all of them
-    when the block is left. Then `new` is synced, once. What is wrong with one
+    when the block is left. Eight and more are synced at once on ext4, xfs and
+    btrfs (syncfs(2), from Linux 5.8 on), unless others have written so much
+    that this takes longer than one by one: more than 64 KiB a file. If it
+    fails, a file of somebody else on that disk may be the reason. Then
+    `new` is synced, once. What is wrong with one
     file does not keep others; but `NotSynced` and `NotPrepared` are raised at
     once, by the publication or the block that is left. An error that leaves
     the block drops what is not published yet.
@@ -746,11 +750,12 @@ class IBatch(IWritable):
             batch.finish(claim)
 
     On the disk it goes like this. Each publication is a draft in `tmp`. The
-    vote syncs all of them together, and writes an intent, a file that tells
-    what is to be done, into `voted`. To commit, the intent moves to
-    `committed`: that decides. Then the drafts move to `new`, one after the
-    other, the claimed files leave `work`, and the intent is removed. A block
-    with nothing but one publication needs no intent: see `IFileStore.publish`.
+    vote syncs all of them together, as `IGroup` tells, and writes an intent, a
+    file that tells what is to be done, into `voted`. To commit, the intent
+    moves to `committed`: that decides. Then the drafts move to `new`, one
+    after the other, the claimed files leave `work`, and the intent is removed.
+    A block with nothing but one publication needs no intent: see
+    `IFileStore.publish`.
 
     If the process dies, then what is not decided is not done: it is aborted,
     or in doubt, see `IFileStore.batch`. What is decided is carried on by

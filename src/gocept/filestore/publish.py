@@ -1,4 +1,5 @@
 """Puts whole files into a space, alone or together."""
+import collections
 import contextlib
 import errno
 import fcntl
@@ -225,9 +226,13 @@ class Part(Publication):
             self.file.close()
         self.join(self)
 
-    def sync(self):
+    @property
+    def source(self):
+        return self._tmp
+
+    def sync(self, ready):
         with gocept.filestore.disk.space.Naming(self._path):
-            if self._layout.durable:
+            if self.source not in ready:
                 self._write_out()
             self.file.close()
             if self.announcement is not None:
@@ -248,6 +253,9 @@ class Part(Publication):
         self._discard()
         gocept.filestore.disk.space.tell_path(error, self._path)
         self.refuse(error)
+
+    def not_synced(self, error):
+        """Nothing is left of it that anybody might take for synced."""
 
     def undo(self):
         self._discard()
@@ -311,7 +319,7 @@ class Group(Writable, gocept.filestore.disk.process.Ours):
             try:
                 if self._look:
                     self._look(refused=[])
-                moved = each(each(members, 'sync'), 'move')
+                moved = each(synced(members), 'move')
                 for space in {member.space for member in moved}:
                     space.sync()
                 for member in moved:
@@ -333,12 +341,27 @@ def most():
     return MOST if limit < 0 else min(MOST, max(1, limit // 8))
 
 
-def each(members, step):
+def synced(members):
+    """Bring members to the disk; return those with which it worked."""
+    ready = set()
+    sources = collections.Counter(member.source for member in members)
+    for source, count in sources.items():
+        try:
+            if source.sync_files(count):
+                ready.add(source)
+        except gocept.filestore.interfaces.NotSynced as error:
+            for member in members:
+                member.not_synced(error)
+            raise
+    return each(members, 'sync', ready)
+
+
+def each(members, step, *args):
     """Do something with each member; return those with which it worked."""
     done = []
     for member in members:
         try:
-            getattr(member, step)()
+            getattr(member, step)(*args)
         except gocept.filestore.interfaces.WRONG_WITH_ALL:
             raise
         except OSError as error:

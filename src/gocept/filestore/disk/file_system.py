@@ -2,6 +2,7 @@
 import collections
 import ctypes
 import errno
+import math
 import os
 import re
 import stat
@@ -15,6 +16,10 @@ FUSE = 0x65735546
 # there, so nothing that it remembers can be outdated.
 LOCAL = (0xef53, 0x58465342, 0x9123683e, TMPFS, 0x794c7630)
 SMB = 'cifs', 'smb3'
+# Those of which syncfs(2) tells that something could not be written. Of others
+# nobody has promised it, overlay and the kernels before are known not to.
+TELLING, SINCE = LOCAL[:3], (5, 8)
+UNWRITTEN = re.compile(r'(?m)^(?:Dirty|Writeback): +(\d+) kB$')  # proc(5)
 
 # Of a directory or a file, getxattr(2) asks the servers of GlusterFS for its
 # path in the volume; for all of them, with colons between, if it has several.
@@ -76,6 +81,21 @@ def magic(descriptor):
     status = (ctypes.c_long * 64)()
     fstatfs(descriptor, status)
     return status[0] & 0xffffffff
+
+
+def tells_of_losses(descriptor):
+    """Tell whether syncfs(2) fails there if anything could not be written."""
+    return magic(descriptor) in TELLING and tuple(
+        map(int, re.findall(r'\d+', os.uname().release)[:2])) >= SINCE
+
+
+def unwritten():
+    """Return how many bytes this machine has not brought to its disks."""
+    try:
+        with open('/proc/meminfo') as file:
+            return 1024 * sum(map(int, UNWRITTEN.findall(file.read())))
+    except OSError:
+        return math.inf  # nobody can tell
 
 
 def weaknesses(kind, options):

@@ -274,10 +274,11 @@ class Layout:
 def look_anew(directory, name):
     """Let this host see what another one has just made, or moved aside."""
     descriptor = os.open(directory, gocept.filestore.disk.move.HERE)
-    try:
-        gocept.filestore.disk.move.look_anew(descriptor, name)
-    finally:
-        os.close(descriptor)
+    with gocept.filestore.disk.space.Naming(directory):
+        try:
+            gocept.filestore.disk.move.look_anew(descriptor, name)
+        finally:
+            os.close(descriptor)
 
 
 def has_gone(space, opened=opened):
@@ -340,12 +341,13 @@ def make(path, mode, store, status=os.lstat, like=None):
 
 def set_access(path, mode, like):
     descriptor = os.open(path, gocept.filestore.disk.space.DIRECTORY)
-    try:
-        if like:
-            give(descriptor, like)
-        os.fchmod(descriptor, mode)
-    finally:
-        os.close(descriptor)
+    with gocept.filestore.disk.space.Naming(path):
+        try:
+            if like:
+                give(descriptor, like)
+            os.fchmod(descriptor, mode)
+        finally:
+            os.close(descriptor)
 
 
 def give(descriptor, like):

@@ -26,6 +26,11 @@ ENCODING = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 PATIENCE = 10000  # pauses, until a process that takes a file seems stuck
 PAUSE = 0.001  # seconds
 RESERVED = '.reserved-for-%s'  # the inode of a file
+FEW = 8  # files, for which it is not worth while to look what else is written
+# What a disk writes in the time that it takes to sync one more file. To sync
+# 128 small files at once took longer than one by one from 8 MiB on that others
+# had written (ext4 and xfs), and with 256 MiB of theirs 8 to 16 times as long.
+EACH = 2 ** 16  # bytes
 
 
 def missing(*args):
@@ -33,7 +38,9 @@ def missing(*args):
     return -1
 
 
-renameat2 = getattr(ctypes.CDLL(None, use_errno=True), 'renameat2', missing)
+library = ctypes.CDLL(None, use_errno=True)
+renameat2 = getattr(library, 'renameat2', missing)
+syncfs = getattr(library, 'syncfs', missing)
 
 
 def noreplace(source, name, target, new_name, rename=renameat2):
@@ -179,6 +186,31 @@ def sync(descriptor):
     except OSError as error:
         raise gocept.filestore.interfaces.NotSynced(
             error.errno, error.strerror) from None
+
+
+def sync_all(directory, count):
+    """Sync so many files of an open directory at once; tell whether it did.
+
+    It does not where syncing them one by one is faster, or safer. syncfs(2)
+    brings a file system to the disk: 128 files in a third of the time that it
+    takes one by one (ext4 and xfs; on btrfs in a seventh), but with all that
+    others have written there.
+    """
+    file_system = gocept.filestore.disk.file_system
+    if (count < FEW or not file_system.tells_of_losses(directory)
+            or file_system.unwritten() > count * EACH):
+        return False
+    while syncfs(directory):
+        number = ctypes.get_errno()
+        if number in UNSUPPORTED:
+            return False
+        if number != errno.EINTR:
+            raise gocept.filestore.interfaces.NotSynced(
+                number, os.strerror(number))
+    # Without a journal, ext4 does not tell the cache of a disk to write the
+    # names as well until this.
+    sync(directory)
+    return True
 
 
 def replace(source, name, target, new_name, is_locked=False):

@@ -381,6 +381,17 @@ class Space:
             tell_path(error, self.path_of(filename))
             raise
 
+    def sync_files(self, count):
+        """Bring so many files to the disk at once; tell whether it was done.
+
+        Else it is better, or safer, to sync one by one.
+        """
+        if not self.durable:
+            return True
+        with Naming(self.path):
+            return gocept.filestore.disk.move.sync_all(
+                self.known().descriptor, count)
+
     def sync(self):
         """Bring to the disk which names are here, if the store is durable."""
         if self.durable:

@@ -116,25 +116,27 @@ class Parcel:
         self.filename = filename
         self.space = delivery.layout['new']
         self._delivery = delivery
-        self._parked = delivery.folder.parked
+        self.source = delivery.folder.parked
         self._file = open(os.dup(file.fileno()), 'rb')
 
-    def sync(self):
-        """Bring it to the disk; what has failed is never tried again."""
-        descriptor = self._file.fileno()
+    def sync(self, ready):
         try:
             with gocept.filestore.disk.space.Naming(
-                    self._parked.path_of(self.filename)):
-                if self.space.durable:
-                    gocept.filestore.disk.move.sync(descriptor)
+                    self.source.path_of(self.filename)):
+                if self.source not in ready:
+                    gocept.filestore.disk.move.sync(self._file.fileno())
         except gocept.filestore.interfaces.NotSynced as error:
-            self._delivery.unsynced[
-                self.filename, os.fstat(descriptor).st_ino] = (
-                error.errno, error.strerror)
+            self.not_synced(error)
             raise
 
+    def not_synced(self, error):
+        """Note it: what has failed is never tried again."""
+        self._delivery.unsynced[
+            self.filename, os.fstat(self._file.fileno()).st_ino] = (
+            error.errno, error.strerror)
+
     def move(self):
-        self._parked.move(self.filename, self.space, self.filename)
+        self.source.move(self.filename, self.space, self.filename)
         self.undo()
 
     def tell(self):

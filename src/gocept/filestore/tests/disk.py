@@ -109,13 +109,14 @@ def mounted(image, path):
 
 
 @contextlib.contextmanager
-def recorded(image, path):
+def recorded(image, path, broken=None):
     """Serve the image as another file; yield the record of what is written.
 
-    It is a list of pairs of offset and bytes, and of `FLUSHED`.
+    It is a list of pairs of offset and bytes, and of `FLUSHED`. What contains
+    the bytes that are broken can not be written.
     """
     with contextlib.ExitStack() as stack:
-        server = Server(image)
+        server = Server(image, broken)
         thread = threading.Thread(target=server.serve)
         run('mount', '-i', '-t', 'fuse', 'disk', path, '-o',
             'fd=%s,rootmode=100000,user_id=0,group_id=0' % server.fuse,
@@ -134,8 +135,9 @@ def run(*command, **options):
 class Server:
     """Answers the kernel, which asks for the one file that there is."""
 
-    def __init__(self, image):
+    def __init__(self, image, broken):
         self.record = []
+        self._broken = broken
         self.fuse = os.open('/dev/fuse', os.O_RDWR)
         self._image = os.open(image, os.O_RDWR)
 
@@ -150,14 +152,15 @@ class Server:
     def _answer(self, request):
         length, what, number = REQUEST.unpack_from(request)
         if what not in UNANSWERED:
-            answer = self._do(what, request[REQUEST.size:])
-            error = 0 if answer is not None else -errno.ENOSYS
-            answer = answer or b''
+            number_of_error, answer = 0, b''
+            try:
+                answer = self._do(what, request[REQUEST.size:])
+            except OSError as error:
+                number_of_error = -error.errno
             os.write(self.fuse, struct.pack(
-                '<IiQ', 16 + len(answer), error, number) + answer)
+                '<IiQ', 16 + len(answer), number_of_error, number) + answer)
 
     def _do(self, what, request):
-        """Return the answer, or None for what we can not do."""
         if what == READ:
             offset, size = WHERE.unpack_from(request)
             return os.pread(self._image, size, offset)
@@ -169,9 +172,13 @@ class Server:
             return b''
         if what == GETATTR:
             return attributes(os.fstat(self._image).st_size)
-        return ANSWERS.get(what)
+        if what not in ANSWERS:
+            raise OSError(errno.ENOSYS, 'it is not known here')
+        return ANSWERS[what]
 
     def _write(self, offset, data):
+        if self._broken and self._broken in data:
+            raise OSError(errno.EIO, 'the disk is broken there')
         os.pwrite(self._image, data, offset)
         self.record.append((offset, data))
         return struct.pack('<I4x', len(data))

@@ -162,6 +162,15 @@ class Publish(GroupCase):
                 lambda: self.publish('a', 'b'), self.prepare)
              if call.name in ('fsync', 'renameat2')])
 
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_all_are_synced_at_once(self):
+        gocept.filestore.tests.case.sync_at_once(self)
+        self.assertEqual(
+            ['syncfs', 'fsync', 'renameat2', 'renameat2', 'fsync'],
+            [call.name for call in gocept.filestore.testing.calls(
+                lambda: self.publish('a', 'b'), self.prepare)
+             if call.name in ('syncfs', 'fsync', 'renameat2')])
+
     def prepare(self):
         for path in (self.path / 'new').iterdir():
             path.unlink()

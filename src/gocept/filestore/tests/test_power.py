@@ -24,6 +24,7 @@ import pathlib
 import random
 import shutil
 import tempfile
+import textwrap
 import unittest
 
 
@@ -33,10 +34,16 @@ OPTIONS = {'retry_policy': gocept.filestore.retry.policy.RetryPolicy(first=0)}
 START = """
 import os
 from gocept.filestore import Reject
+import gocept.filestore.disk.move as move
 import gocept.filestore.tests.test_race as race
 race.VARIANTS[%r]()
+move.FEW, move.EACH = %s
 store.prepare()
 """
+# How many files are synced together. The smallest disks hold next to nothing,
+# but others may have written as much as they like.
+AT_ONCE, ONE_BY_ONE = '1, 2 ** 62', '1, -1'
+WAYS = ('plain', AT_ONCE), ('by_link', AT_ONCE), ('plain', ONE_BY_ONE)
 PUBLISH = """
 with store.publish(%r, replace=True, metadata={'sum': %r}) as file:
     file.write(%r)
@@ -78,6 +85,19 @@ for name in 'bcd':
 for claim in [files.claim(), files.claim()]:
     files.finish(claim)
 manager.commit()
+"""
+BATCH = """
+with store.batch() as batch:
+    for name, text in %r:
+        with batch.publish(name) as file:
+            _ = file.write(text)
+"""
+BROKEN = 'this can not be written'
+TELL = """
+try:
+%s
+except OSError as error:
+    answer = type(error).__name__
 """
 NOTHING, ALL = (set(), set()), ({'b', 'c', 'd'}, {'a', 'x'})
 
@@ -219,7 +239,7 @@ class PowerCase:
 
     move_by_link = gocept.filestore.tests.case.Case.move_by_link
 
-    def work(self, variant, go=Work.go, **options):
+    def work(self, variant, go=Work.go, syncing=AT_ONCE, **options):
         """Return the record of the disk, and the promises."""
         if variant == 'by_link':
             self.move_by_link()
@@ -230,7 +250,7 @@ class PowerCase:
             child = gocept.filestore.tests.case.Child(
                 self.path, {**OPTIONS, **options})
             try:
-                child.run(START % variant)
+                child.run(START % (variant, syncing))
                 work = Work(child, record, self.mount / 'neighbour')
                 go(work)
             finally:
@@ -280,16 +300,16 @@ class PowerCase:
                 self.see(promised)
 
     def test_what_was_promised_of_groups_holds(self):
-        for variant in ('plain', 'by_link'):
-            for promised in self.cuts(
-                    *self.work(variant, Work.go_in_groups), CUTS // 2):
+        for variant, syncing in WAYS:
+            for promised in self.cuts(*self.work(
+                    variant, Work.go_in_groups, syncing), CUTS // 2):
                 self.see(promised)
 
     def test_transaction_is_all_or_nothing(self):
         commits = itertools.cycle([True, False])
         seen = set()
-        for variant in ('plain', 'by_link'):
-            record, promises = self.work(variant, Work.go_together)
+        for variant, syncing in WAYS:
+            record, promises = self.work(variant, Work.go_together, syncing)
             *published, committed = promises[:5:2]
             for promised in self.cuts(record, promises, CUTS):
                 outcome, commit = self.settle(commits)
@@ -320,6 +340,30 @@ class PowerCase:
             lost |= promised - self.sums() - self.contents(
                 'new', 'work', 'cur')
         self.assertNotEqual(set(), lost)
+
+    def test_what_can_not_be_written_is_told(self):
+        for syncing in (AT_ONCE, ONE_BY_ONE):
+            for program in (GROUP, INTAKE, BATCH):
+                gocept.filestore.tests.disk.copy(self.base, self.image)
+                with (self.subTest(syncing=syncing, program=program),
+                      gocept.filestore.tests.disk.recorded(
+                          self.image, self.disk, BROKEN.encode()),
+                      gocept.filestore.tests.disk.mounted(
+                          self.disk, self.mount)):
+                    self.see_that_nothing_comes(syncing, program)
+
+    def see_that_nothing_comes(self, syncing, program):
+        texts = [content() for _ in range(9)] + [BROKEN * 1000]
+        child = gocept.filestore.tests.case.Child(self.path, OPTIONS)
+        try:
+            child.run(START % ('plain', syncing))
+            self.assertEqual('NotSynced', child.run(
+                TELL % textwrap.indent(program % [
+                    (str(number), text)
+                    for number, text in enumerate(texts)], '    ')))
+            self.assertEqual([], os.listdir(self.path / 'new'))
+        finally:
+            child.kill()
 
     def settle(self, commits):
         """Settle what was left; return the outcome, and what was in doubt."""

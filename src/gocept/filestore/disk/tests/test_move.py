@@ -1,8 +1,13 @@
+import ctypes
 import errno
 import fcntl
+import gocept.filestore.disk.file_system
 import gocept.filestore.disk.move
+import gocept.filestore.interfaces
 import gocept.filestore.tests.case
+import math
 import os
+import unittest
 import unittest.mock
 import zope.testing.wait
 
@@ -512,3 +517,99 @@ try:
 except OSError as error:
     answer = type(error).__name__
 """
+
+
+class SyncAll(gocept.filestore.tests.case.Case):
+
+    def setUp(self):
+        super().setUp()
+        gocept.filestore.tests.case.sync_at_once(self)
+        self.directory = os.open(self.path, os.O_RDONLY)
+        self.addCleanup(os.close, self.directory)
+
+    def sync(self, count=10):
+        return gocept.filestore.disk.move.sync_all(self.directory, count)
+
+    def but(self, name, value, place=gocept.filestore.disk.move):
+        return unittest.mock.patch.object(place, name, value)
+
+    def failing(self, *errors):
+        """Let syncfs(2) fail with some errors, one after the other."""
+        def fail(descriptor):
+            if not left:
+                return 0
+            ctypes.set_errno(left.pop(0))
+            return -1
+
+        left = list(errors)
+        return self.but('syncfs', fail)
+
+    def test_at_once(self):
+        self.assertTrue(self.sync())
+
+    def test_few(self):
+        with self.but('FEW', 11):
+            self.assertFalse(self.sync())
+            self.assertTrue(self.sync(11))
+
+    def test_much_that_others_have_written(self):
+        file_system = gocept.filestore.disk.file_system
+        with self.but('EACH', 100):
+            for unwritten in (999, 1000, 1001):
+                with self.but('unwritten', lambda u=unwritten: u, file_system):
+                    self.assertEqual(unwritten <= 1000, self.sync())
+
+    def test_unwritten(self):
+        def opened(text):
+            return unittest.mock.patch(
+                'builtins.open', unittest.mock.mock_open(read_data=text))
+
+        unwritten = gocept.filestore.disk.file_system.unwritten
+        with opened('MemFree: 7 kB\nDirty:      12 kB\nWriteback:   3 kB\n'
+                    'WritebackTmp:   5 kB\n'):
+            self.assertEqual(15 * 1024, unwritten())
+        with opened('') as nothing:
+            nothing.side_effect = FileNotFoundError
+            self.assertEqual(math.inf, unwritten())
+        self.assertLess(unwritten(), math.inf)
+
+    def test_where_nobody_can(self):
+        for number in (errno.ENOSYS, errno.EPERM):
+            with self.failing(number):
+                self.assertFalse(self.sync())
+        with self.but('syncfs', gocept.filestore.disk.move.missing):
+            self.assertFalse(self.sync())
+
+    def test_interrupted(self):
+        with self.failing(errno.EINTR, errno.EINTR):
+            self.assertTrue(self.sync())
+
+    def test_what_can_not_be_written(self):
+        for number in (errno.EIO, errno.ENOSPC):
+            with self.failing(number), self.assertRaises(
+                    gocept.filestore.interfaces.NotSynced) as caught:
+                self.sync()
+            self.assertEqual(number, caught.exception.errno)
+
+
+class Telling(unittest.TestCase):
+
+    def tells(self, magic, release):
+        file_system = gocept.filestore.disk.file_system
+        with (unittest.mock.patch.object(
+                file_system, 'magic', lambda descriptor: magic),
+              unittest.mock.patch.object(os, 'uname') as uname):
+            uname.return_value.release = release
+            return file_system.tells_of_losses(0)
+
+    def test_file_systems(self):
+        for magic in (0xef53, 0x58465342, 0x9123683e):
+            self.assertTrue(self.tells(magic, '6.1.0-18-amd64'))
+        for magic in (0x01021994, 0x794c7630, 0x6969, 0x65735546, 0):
+            self.assertFalse(self.tells(magic, '6.1.0-18-amd64'))
+
+    def test_kernels(self):
+        for release, tells in (
+                ('5.8.0', True), ('5.10', True), ('10.0-rc1', True),
+                ('5.7.19', False), ('4.18.0-553.el8.x86_64', False)):
+            self.assertEqual(tells, self.tells(0xef53, release), release)
