@@ -1567,9 +1567,10 @@ class OutsideTransaction(FileStoreError, RuntimeError):
 
 
 class NotSynced(OSError):
-    """The disk has failed to keep what it was given: fsync(2) has failed.
+    """The disk has failed to keep what it was given.
 
-    It is never tried again, because the kernel might say yes the second time
+    fsync(2) has failed, or syncfs(2) for many files, as `IGroup` tells. It is
+    never tried again, because the kernel might say yes the second time
     although something is lost; and it goes to the caller at once.
     """
 
