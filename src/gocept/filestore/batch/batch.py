@@ -121,7 +121,7 @@ class Batch(gocept.filestore.publish.Writable,
             if not tmp.sync_files(len(drafts)):
                 for part in drafts:
                     tmp.sync_file(part.draft)
-                tmp.sync()
+            tmp.sync()
         for part in drafts:
             part.announce()  # an intent may be committed by others
         self._intent = self._intents.write(

@@ -120,20 +120,18 @@ class Parcel:
         self._file = open(os.dup(file.fileno()), 'rb')
 
     def sync(self, ready):
+        """Bring it to the disk; what has failed is never tried again."""
+        descriptor = self._file.fileno()
         try:
             with gocept.filestore.disk.space.Naming(
                     self.source.path_of(self.filename)):
                 if self.source not in ready:
-                    gocept.filestore.disk.move.sync(self._file.fileno())
+                    gocept.filestore.disk.move.sync(descriptor)
         except gocept.filestore.interfaces.NotSynced as error:
-            self.not_synced(error)
+            self._delivery.unsynced[
+                self.filename, os.fstat(descriptor).st_ino] = (
+                error.errno, error.strerror)
             raise
-
-    def not_synced(self, error):
-        """Note it: what has failed is never tried again."""
-        self._delivery.unsynced[
-            self.filename, os.fstat(self._file.fileno()).st_ino] = (
-            error.errno, error.strerror)
 
     def move(self):
         self.source.move(self.filename, self.space, self.filename)

@@ -204,12 +204,21 @@ class Child:
         self.process.stdout.close()
 
 
-def sync_at_once(test=None):
+def sync_at_once(test=None, *errors):
     """Let even a few files be synced at once, wherever they lie.
 
-    For a process that ends soon, or for a test.
+    For a process that ends soon, or for a test. It fails with the errors
+    first, one after the other.
     """
+    def syncfs(descriptor):
+        if not left:
+            return really(descriptor)
+        ctypes.set_errno(left.pop(0))
+        return -1
+
+    left, really = list(errors), gocept.filestore.disk.move.syncfs
     for place, name, value in (
+            (gocept.filestore.disk.move, 'syncfs', syncfs),
             (gocept.filestore.disk.move, 'FEW', 1),
             (gocept.filestore.disk.move, 'EACH', 2 ** 62),
             (gocept.filestore.disk.file_system, 'tells_of_losses', bool)):

@@ -1,3 +1,4 @@
+import errno
 import gocept.filestore.interfaces
 import gocept.filestore.publish
 import gocept.filestore.testing
@@ -170,6 +171,15 @@ class Publish(GroupCase):
             [call.name for call in gocept.filestore.testing.calls(
                 lambda: self.publish('a', 'b'), self.prepare)
              if call.name in ('syncfs', 'fsync', 'renameat2')])
+
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_what_others_could_not_write(self):
+        gocept.filestore.tests.case.sync_at_once(self, errno.EIO)
+        self.assertEqual(
+            ['fsync', 'fsync', 'renameat2', 'renameat2', 'fsync'],
+            [call.name for call in gocept.filestore.testing.calls(
+                lambda: self.publish('a', 'b'), self.prepare)
+             if call.name in ('fsync', 'renameat2')])
 
     def prepare(self):
         for path in (self.path / 'new').iterdir():

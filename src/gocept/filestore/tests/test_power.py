@@ -342,28 +342,43 @@ class PowerCase:
         self.assertNotEqual(set(), lost)
 
     def test_what_can_not_be_written_is_told(self):
-        for syncing in (AT_ONCE, ONE_BY_ONE):
-            for program in (GROUP, INTAKE, BATCH):
-                gocept.filestore.tests.disk.copy(self.base, self.image)
-                with (self.subTest(syncing=syncing, program=program),
-                      gocept.filestore.tests.disk.recorded(
-                          self.image, self.disk, BROKEN.encode()),
-                      gocept.filestore.tests.disk.mounted(
-                          self.disk, self.mount)):
-                    self.see_that_nothing_comes(syncing, program)
+        for syncing, program in itertools.product(
+                (AT_ONCE, ONE_BY_ONE), (GROUP, INTAKE, BATCH)):
+            with self.subTest(syncing=syncing, program=program):
+                self.publish_on_a_broken_disk(syncing, program)
 
-    def see_that_nothing_comes(self, syncing, program):
-        texts = [content() for _ in range(9)] + [BROKEN * 1000]
-        child = gocept.filestore.tests.case.Child(self.path, OPTIONS)
-        try:
-            child.run(START % ('plain', syncing))
-            self.assertEqual('NotSynced', child.run(
-                TELL % textwrap.indent(program % [
-                    (str(number), text)
-                    for number, text in enumerate(texts)], '    ')))
+    def publish_on_a_broken_disk(self, syncing, program):
+        def publish(names, *texts):
+            return child.run(TELL % textwrap.indent(
+                program % list(zip(names, texts, strict=True)), '    '))
+
+        gocept.filestore.tests.disk.copy(self.base, self.image)
+        with (gocept.filestore.tests.disk.recorded(
+                self.image, self.disk, BROKEN.encode()),
+              gocept.filestore.tests.disk.mounted(self.disk, self.mount)):
+            child = gocept.filestore.tests.case.Child(self.path, OPTIONS)
+            try:
+                child.run(START % ('plain', syncing))
+                self.assertEqual('NotSynced', publish(
+                    'abc', content(), BROKEN * 1000, content()))
+                self.assertEqual([], os.listdir(self.path / 'new'))
+                self.neighbour(publish, program == BATCH and (
+                    syncing == AT_ONCE))
+            finally:
+                child.kill()
+
+    def neighbour(self, publish, is_told):
+        """What somebody else has written keeps none of ours from the disk.
+
+        Only of drafts that are closed nobody can tell that it was not them.
+        """
+        (self.mount / 'neighbour').write_text(BROKEN * 1000)
+        if is_told:
+            self.assertEqual('NotSynced', publish(
+                'wx', content(), content()))
             self.assertEqual([], os.listdir(self.path / 'new'))
-        finally:
-            child.kill()
+        self.assertIsNone(publish('yz', content(), content()))
+        self.assertLessEqual({'y', 'z'}, set(os.listdir(self.path / 'new')))
 
     def settle(self, commits):
         """Settle what was left; return the outcome, and what was in doubt."""

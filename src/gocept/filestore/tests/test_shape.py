@@ -51,8 +51,8 @@ ELSEWHERE = {'web.zope'}
 LATE = {'cli', 'testing'}
 
 # What classes of one module say to each other.
-PART = {'announcement', 'fail', 'join', 'move', 'not_synced', 'refuse',
-        'source', 'sync', 'tell', 'undo', 'write'}
+PART = {'announcement', 'fail', 'join', 'move', 'refuse', 'source', 'sync',
+        'tell', 'undo', 'write'}
 INSIDE = {
     'Claim': {'check', 'done', 'drop', 'given_back', 'go_on', 'has_failed',
               'pauses', 'tell'},

@@ -1,9 +1,11 @@
+import errno
 import gocept.filestore.batch.settlement
 import gocept.filestore.batch.tests.test_batch
 import gocept.filestore.batch.tests.test_settlement
 import gocept.filestore.disk.lock
 import gocept.filestore.interfaces
 import gocept.filestore.testing
+import gocept.filestore.tests.case
 import json
 import os
 import unittest
@@ -56,6 +58,16 @@ class Publishing(gocept.filestore.batch.tests.test_batch.BatchCase):
             action, lambda: None) if call.name == 'fsync']
         self.assertNotIn('(deleted)', ''.join(synced))
         self.assertEqual('text', self.read('new', 'a'))
+
+    def test_what_others_could_not_write_may_be_ours(self):
+        gocept.filestore.tests.case.sync_at_once(self, errno.EIO)
+        self.store = self.open_store(durable=True)
+        with (self.assertRaises(interfaces.NotSynced) as caught,
+              self.store.batch() as batch):
+            for name in 'ab':
+                self.publish(batch, name)
+        self.assertEqual(str(self.path / 'tmp'), caught.exception.filename)
+        self.assertEqual({}, self.files())
 
     def test_replacing(self):
         self.put('new', 'a', 'older')
