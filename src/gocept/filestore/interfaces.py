@@ -549,12 +549,12 @@ class IGroup(IWritable):
     then: up to 128 files (an eighth of the descriptors that the process may
     have, if these are fewer), or what has come in a second, and all of them
     when the block is left. Eight and more are synced at once on ext4, xfs and
-    btrfs (syncfs(2), from Linux 5.8 on), unless others have written so much
-    that this takes longer than one by one: more than 64 KiB a file. If that
-    fails, which may be because of somebody else's file, they are synced one by
-    one after all. Then `new` is synced, once. What is wrong with one
-    file does not keep others; but `NotSynced` and `NotPrepared` are raised at
-    once, by the publication or the block that is left. An error that leaves
+    btrfs (syncfs(2), from Linux 5.8 on), unless there is so much to write on
+    this machine, of anybody, that it takes longer than one by one: more than
+    64 KiB a file. If that fails, which may be because of somebody else's file,
+    they are synced one by one. Then `new` is synced, once. What is wrong with
+    one file does not keep others; but `NotSynced` and `NotPrepared` are raised
+    at once, by the publication or the block that is left. An error that leaves
     the block drops what is not published yet.
 
     If the process dies, each file is published or not, and drafts may stay in
@@ -750,13 +750,13 @@ class IBatch(IWritable):
             batch.finish(claim)
 
     On the disk it goes like this. Each publication is a draft in `tmp`. The
-    vote syncs all of them together, as `IGroup` tells, but for one thing: they
-    are closed by then, so what could not be written, although it may have been
-    somebody else's, is `NotSynced`. It writes an intent, a file that tells
-    what is to be done, into `voted`. To commit, the intent moves to
-    `committed`: that decides. Then the drafts move to `new`, one after the
-    other, the claimed files leave `work`, and the intent is removed. A block
-    with nothing but one publication needs no intent: see `IFileStore.publish`.
+    vote syncs all of them together, as `IGroup` tells; but if syncfs(2) fails,
+    perhaps because of somebody else's file, that is `NotSynced`. It writes an
+    intent, a file that tells what is to be done, into `voted`. To commit, the
+    intent moves to `committed`: that decides. Then the drafts move to `new`,
+    one after the other, the claimed files leave `work`, and the intent is
+    removed. A block with nothing but one publication needs no intent: see
+    `IFileStore.publish`.
 
     If the process dies, then what is not decided is not done: it is aborted,
     or in doubt, see `IFileStore.batch`. What is decided is carried on by
@@ -1570,7 +1570,7 @@ class OutsideTransaction(FileStoreError, RuntimeError):
 class NotSynced(OSError):
     """The disk has failed to keep what it was given.
 
-    fsync(2) has failed, or syncfs(2) for many files, as `IGroup` tells. It is
+    fsync(2) has failed, or what `IGroup` tells of many files. It is
     never tried again, because the kernel might say yes the second time
     although something is lost; and it goes to the caller at once.
     """

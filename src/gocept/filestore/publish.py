@@ -12,6 +12,7 @@ import gocept.filestore.event
 import gocept.filestore.interfaces
 import io
 import logging
+import operator
 import os
 import resource
 import zope.event
@@ -181,13 +182,13 @@ class Publication(gocept.filestore.disk.process.Ours):
         self._space = self._layout[self._target]
         move(self._draft, self._space, self.filename)
 
-    def _write_out(self):
+    def _write_out(self, sync=gocept.filestore.disk.move.sync):
         self._tmp.known()
         if self._is_open():
             self.file.flush()
-            gocept.filestore.disk.move.sync(self.file.fileno())
+            sync(self.file.fileno())
         else:
-            self._tmp.sync_file(self._draft)
+            self._tmp.sync_file(self._draft, sync)
 
     def _begin_writing(self):
         if self._layout.durable and not self.file.closed:
@@ -230,10 +231,10 @@ class Part(Publication):
     def source(self):
         return self._tmp
 
-    def sync(self, ready):
+    def sync(self, sync):
         with gocept.filestore.disk.space.Naming(self._path):
-            if self.source not in ready:
-                self._write_out()
+            if self._layout.durable:
+                self._write_out(sync)
             self.file.close()
             if self.announcement is not None:
                 self._announce()
@@ -316,7 +317,8 @@ class Group(Writable, gocept.filestore.disk.process.Ours):
             try:
                 if self._look:
                     self._look(refused=[])
-                moved = each(synced(members), 'move')
+                moved = each(
+                    synced(members), operator.methodcaller('move'))
                 for space in {member.space for member in moved}:
                     space.sync()
                 for member in moved:
@@ -340,25 +342,32 @@ def most():
 
 def synced(members):
     """Bring members to the disk; return those with which it worked."""
-    ready = set()
+    members = each(members, flush)
+    syncs = {}
     sources = collections.Counter(member.source for member in members)
     for source, count in sources.items():
-        # It may be somebody else's file that could not be written. All of ours
-        # are open, so the sync of each one still tells.
-        with contextlib.suppress(gocept.filestore.interfaces.NotSynced):
-            if source.sync_files(count):
-                ready.add(source)
-    for source in ready:
-        source.sync()
-    return each(members, 'sync', ready)
+        syncs[source] = gocept.filestore.disk.move.sync
+        # What is wrong, perhaps with somebody else's file, each sync tells.
+        with contextlib.suppress(OSError):
+            syncs[source] = source.sync_files(count)
+    done = each(members, lambda member: member.sync(syncs[member.source]))
+    for source, sync in syncs.items():
+        if sync is gocept.filestore.disk.move.see_written:
+            source.sync()
+    return done
 
 
-def each(members, step, *args):
+def flush(member):
+    if not member.file.closed:
+        member.file.flush()
+
+
+def each(members, do):
     """Do something with each member; return those with which it worked."""
     done = []
     for member in members:
         try:
-            getattr(member, step)(*args)
+            do(member)
         except gocept.filestore.interfaces.WRONG_WITH_ALL:
             raise
         except OSError as error:

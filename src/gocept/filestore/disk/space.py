@@ -367,14 +367,14 @@ class Space:
             explained.filename2 = target.path_of(new_name)
         return explained
 
-    def sync_file(self, filename):
+    def sync_file(self, filename, sync=gocept.filestore.disk.move.sync):
         """Bring a file to the disk, if the store is durable."""
         if not self.durable:
             return
         descriptor = self.open(filename)
         try:
             try:
-                gocept.filestore.disk.move.sync(descriptor)
+                sync(descriptor)
             finally:
                 os.close(descriptor)
         except OSError as error:
@@ -382,15 +382,15 @@ class Space:
             raise
 
     def sync_files(self, count):
-        """Bring so many files to the disk at once; tell whether it was done.
+        """Bring so many files to the disk at once, where that is better.
 
-        Else it is better, or safer, to sync one by one.
+        Return what is left to be done with the descriptor of each.
         """
-        if not self.durable:
-            return True
         with Naming(self.path):
-            return gocept.filestore.disk.move.sync_all(
-                self.known().descriptor, count)
+            if self.durable and gocept.filestore.disk.move.sync_all(
+                    self.known().descriptor, count):
+                return gocept.filestore.disk.move.see_written
+        return gocept.filestore.disk.move.sync
 
     def sync(self):
         """Bring to the disk which names are here, if the store is durable."""

@@ -117,16 +117,16 @@ class Parcel:
         self.space = delivery.layout['new']
         self._delivery = delivery
         self.source = delivery.folder.parked
-        self._file = open(os.dup(file.fileno()), 'rb')
+        self.file = open(os.dup(file.fileno()), 'rb')
 
-    def sync(self, ready):
+    def sync(self, sync):
         """Bring it to the disk; what has failed is never tried again."""
-        descriptor = self._file.fileno()
+        descriptor = self.file.fileno()
         try:
             with gocept.filestore.disk.space.Naming(
                     self.source.path_of(self.filename)):
-                if self.source not in ready:
-                    gocept.filestore.disk.move.sync(descriptor)
+                if self.space.durable:
+                    sync(descriptor)
         except gocept.filestore.interfaces.NotSynced as error:
             self._delivery.unsynced[
                 self.filename, os.fstat(descriptor).st_ino] = (
@@ -144,7 +144,7 @@ class Parcel:
     def fail(self, error):
         try:
             if error.errno == errno.EXDEV:
-                self._delivery.copy_far(self.filename, self._file)
+                self._delivery.copy_far(self.filename, self.file)
             else:
                 self._delivery.refuse(self.filename, error)
         finally:
@@ -153,7 +153,7 @@ class Parcel:
     def undo(self):
         # What was only read can not be lost.
         with contextlib.suppress(OSError):
-            self._file.close()
+            self.file.close()
 
 
 class Copy(gocept.filestore.publish.Part):

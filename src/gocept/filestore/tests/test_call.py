@@ -84,7 +84,7 @@ class CallCase(gocept.filestore.tests.case.Case):
         """It is the disk's own error, or all is as without the fault."""
         if self.fault == 'SIGKILL':
             return
-        if call.name in ('fsync', 'fdatasync'):
+        if call.name in ('fsync', 'fdatasync', 'sync_file_range'):
             self.check_sync(call)
         if call.error is not None:
             self.assertIsInstance(call.error, OSError)

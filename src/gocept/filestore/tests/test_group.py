@@ -159,27 +159,53 @@ class Publish(GroupCase):
     def test_all_are_synced_before_one_moves_and_the_directory_once(self):
         self.assertEqual(
             ['fsync', 'fsync', 'renameat2', 'renameat2', 'fsync'],
-            [call.name for call in gocept.filestore.testing.calls(
-                lambda: self.publish('a', 'b'), self.prepare)
-             if call.name in ('fsync', 'renameat2')])
+            self.calls(lambda: self.publish('a', 'b')))
 
     @unittest.skipIf(OBSTACLE, OBSTACLE)
     def test_all_are_synced_at_once(self):
         gocept.filestore.tests.case.sync_at_once(self)
         self.assertEqual(
-            ['syncfs', 'fsync', 'renameat2', 'renameat2', 'fsync'],
-            [call.name for call in gocept.filestore.testing.calls(
-                lambda: self.publish('a', 'b'), self.prepare)
-             if call.name in ('syncfs', 'fsync', 'renameat2')])
+            ['syncfs', *2 * ['sync_file_range'], 'fsync',
+             *2 * ['renameat2'], 'fsync'],
+            self.calls(lambda: self.publish('a', 'b')))
 
     @unittest.skipIf(OBSTACLE, OBSTACLE)
     def test_what_others_could_not_write(self):
         gocept.filestore.tests.case.sync_at_once(self, errno.EIO)
         self.assertEqual(
-            ['fsync', 'fsync', 'renameat2', 'renameat2', 'fsync'],
-            [call.name for call in gocept.filestore.testing.calls(
-                lambda: self.publish('a', 'b'), self.prepare)
-             if call.name in ('fsync', 'renameat2')])
+            [*2 * ['fsync'], *2 * ['renameat2'], 'fsync'],
+            self.calls(lambda: self.publish('a', 'b')))
+
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_what_is_written_after_its_block_is_synced_as_well(self):
+        def publish():
+            with self.group() as group:
+                with group.publish('a') as file:
+                    file.write('ours')
+                file.write(' too')
+
+        gocept.filestore.tests.case.sync_at_once(self)
+        self.assertEqual(['write', 'write', 'syncfs'], self.calls(
+            publish, 'write', 'syncfs'))
+        self.assertEqual('ours too', self.read('new', 'a'))
+
+    def test_link_in_the_place_of_a_draft(self):
+        for is_at_once in (False, True):
+            is_at_once and gocept.filestore.tests.case.sync_at_once(self)
+            with self.group() as group:
+                with group.publish('a') as file:
+                    os.unlink(file.name)
+                    os.symlink(os.devnull, file.name)
+                self.write(group, 'b', replace=True)
+            self.assertRefused(gocept.filestore.interfaces.NotRegular,
+                               "it is a symbolic link, in 'tmp'")
+            self.refused.clear()
+            self.assertEqual({'new': ['b']}, self.tree())
+
+    def calls(self, action, *names):
+        names = names or ('syncfs', 'sync_file_range', 'fsync', 'renameat2')
+        return [call.name for call in gocept.filestore.testing.calls(
+            action, self.prepare) if call.name in names]
 
     def prepare(self):
         for path in (self.path / 'new').iterdir():

@@ -65,6 +65,7 @@ with store.group(print) as group:
     for name, text in %r:
         with group.publish(name) as file:
             _ = file.write(text)
+    meanwhile()
 """
 INTAKE = """
 folder = os.path.join(os.path.dirname(store.path), 'in')
@@ -72,6 +73,7 @@ os.makedirs(folder, exist_ok=True)
 for name, text in %r:
     with open(os.path.join(folder, name), 'w') as file:
         _ = file.write(text)
+meanwhile()
 _ = store.intake(folder, quiet=0).take()
 """
 
@@ -91,6 +93,16 @@ with store.batch() as batch:
     for name, text in %r:
         with batch.publish(name) as file:
             _ = file.write(text)
+    meanwhile()
+"""
+ANOTHER_GROUP = """
+def meanwhile():
+    with store.group([].append) as group:
+        _ = group.write_text('other', 'text')
+"""
+NOTHING_ELSE = """
+def meanwhile():
+    pass
 """
 BROKEN = 'this can not be written'
 TELL = """
@@ -251,6 +263,7 @@ class PowerCase:
                 self.path, {**OPTIONS, **options})
             try:
                 child.run(START % (variant, syncing))
+                child.run(NOTHING_ELSE)
                 work = Work(child, record, self.mount / 'neighbour')
                 go(work)
             finally:
@@ -359,26 +372,36 @@ class PowerCase:
             child = gocept.filestore.tests.case.Child(self.path, OPTIONS)
             try:
                 child.run(START % ('plain', syncing))
-                self.assertEqual('NotSynced', publish(
-                    'abc', content(), BROKEN * 1000, content()))
-                self.assertEqual([], os.listdir(self.path / 'new'))
-                self.neighbour(publish, program == BATCH and (
+                child.run(ANOTHER_GROUP)
+                self.tell_whose_it_was(publish)
+                child.run(NOTHING_ELSE)
+                self.tell_of_a_neighbour(publish, program == BATCH and (
                     syncing == AT_ONCE))
             finally:
                 child.kill()
 
-    def neighbour(self, publish, is_told):
+    def tell_whose_it_was(self, publish):
+        """Although a sync of another group has been told of it before."""
+        self.assertEqual('NotSynced', publish(
+            'abc', content(), BROKEN * 1000, content()))
+        self.assertEqual(['other'], self.published())
+
+    def tell_of_a_neighbour(self, publish, is_told):
         """What somebody else has written keeps none of ours from the disk.
 
         Only of drafts that are closed nobody can tell that it was not them.
         """
+        shutil.rmtree(self.mount / 'in', ignore_errors=True)
         (self.mount / 'neighbour').write_text(BROKEN * 1000)
         if is_told:
             self.assertEqual('NotSynced', publish(
                 'wx', content(), content()))
-            self.assertEqual([], os.listdir(self.path / 'new'))
+            self.assertEqual(['other'], self.published())
         self.assertIsNone(publish('yz', content(), content()))
-        self.assertLessEqual({'y', 'z'}, set(os.listdir(self.path / 'new')))
+        self.assertLessEqual({'y', 'z'}, set(self.published()))
+
+    def published(self):
+        return sorted(os.listdir(self.path / 'new'))
 
     def settle(self, commits):
         """Settle what was left; return the outcome, and what was in doubt."""

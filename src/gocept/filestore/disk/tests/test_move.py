@@ -1,3 +1,4 @@
+import ctypes
 import errno
 import fcntl
 import gocept.filestore.disk.file_system
@@ -582,6 +583,42 @@ class SyncAll(gocept.filestore.tests.case.Case):
             with self.assertRaises(
                     gocept.filestore.interfaces.NotSynced) as caught:
                 self.sync()
+            self.assertEqual(number, caught.exception.errno)
+
+
+class SeeWritten(gocept.filestore.tests.case.Case):
+
+    def see(self, *errors):
+        """Ask; the call fails with the errors first. Return what was synced.
+        """
+        def ask(*args):
+            if not left:
+                return really(*args)
+            ctypes.set_errno(left.pop(0))
+            return -1
+
+        left, move = list(errors), gocept.filestore.disk.move
+        really, synced = move.sync_file_range, []
+        with (unittest.mock.patch.object(move, 'sync_file_range', ask),
+              unittest.mock.patch.object(move, 'sync', synced.append),
+              open(self.put('tmp', 'a'), 'rb') as file):
+            move.see_written(file.fileno())
+            self.assertEqual([], left)
+            return [descriptor == file.fileno() for descriptor in synced]
+
+    def test_written(self):
+        self.assertEqual([], self.see())
+        self.assertEqual([], self.see(errno.EINTR, errno.EINTR))
+
+    def test_where_nobody_can_ask_it_is_synced(self):
+        for number in (errno.ENOSYS, errno.EPERM):
+            self.assertEqual([True], self.see(number))
+
+    def test_not_written(self):
+        for number in (errno.EIO, errno.ENOSPC):
+            with self.assertRaises(
+                    gocept.filestore.interfaces.NotSynced) as caught:
+                self.see(number)
             self.assertEqual(number, caught.exception.errno)
 
 
