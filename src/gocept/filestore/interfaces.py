@@ -548,14 +548,17 @@ class IGroup(IWritable):
     What was written is brought to the disk together, and is visible only
     then: up to 128 files (an eighth of the descriptors that the process may
     have, if these are fewer), or what has come in a second, and all of them
-    when the block is left. Eight and more are synced at once on ext4, xfs and
-    btrfs (syncfs(2), from Linux 5.8 on), unless there is so much to write on
-    this machine, of anybody, that it takes longer than one by one: more than
-    64 KiB a file. If that fails, which may be because of somebody else's file,
-    they are synced one by one. Then `new` is synced, once. What is wrong with
-    one file does not keep others; but `NotSynced` and `NotPrepared` are raised
-    at once, by the publication or the block that is left. An error that leaves
+    when the block is left. Then `new` is synced, once. What is wrong with one
+    file does not keep others; but `NotSynced` and `NotPrepared` are raised at
+    once, by the publication or the block that is left. An error that leaves
     the block drops what is not published yet.
+
+    Eight files and more are synced at once, by syncfs(2), on ext4 with a
+    journal, xfs and btrfs, from Linux 5.17 on, unless there is so much to
+    write on this machine, of anybody, that one by one is faster: more than 64
+    KiB a file (measured). `NotSynced` has the path of the file that could not
+    be written; that of `tmp` if it is none of these, but somebody else's on
+    that disk, or the disk itself: then trying again makes sense, once.
 
     If the process dies, each file is published or not, and drafts may stay in
     `tmp`. In a forked child, leaving the block does nothing, and `publish`
@@ -750,12 +753,11 @@ class IBatch(IWritable):
             batch.finish(claim)
 
     On the disk it goes like this. Each publication is a draft in `tmp`. The
-    vote syncs all of them together, as `IGroup` tells; but if syncfs(2) fails,
-    perhaps because of somebody else's file, that is `NotSynced`. It writes an
-    intent, a file that tells what is to be done, into `voted`. To commit, the
-    intent moves to `committed`: that decides. Then the drafts move to `new`,
-    one after the other, the claimed files leave `work`, and the intent is
-    removed. A block with nothing but one publication needs no intent: see
+    vote syncs all of them together, as `IGroup` tells, and writes an intent, a
+    file that tells what is to be done, into `voted`. To commit, the intent
+    moves to `committed`: that decides. Then the drafts move to `new`, one
+    after the other, the claimed files leave `work`, and the intent is removed.
+    A block with nothing but one publication needs no intent: see
     `IFileStore.publish`.
 
     If the process dies, then what is not decided is not done: it is aborted,
@@ -992,7 +994,9 @@ class IIntake(zope.interface.Interface):
         missing, unreadable, or read-only. Raises `NotSynced` at once. If it
         was the file that could not be synced, it stays hidden, and later
         calls note it in `refused` and go on with the others. If it was `new`,
-        the file is visible, and may not survive a power cut.
+        the file is visible, and may not survive a power cut. If it was none of
+        the files that were synced at once (see `IGroup`), they are all left to
+        the next call.
         """
 
 
@@ -1570,8 +1574,8 @@ class OutsideTransaction(FileStoreError, RuntimeError):
 class NotSynced(OSError):
     """The disk has failed to keep what it was given.
 
-    fsync(2) has failed, or what `IGroup` tells of many files. It is
-    never tried again, because the kernel might say yes the second time
+    fsync(2) has failed, or syncfs(2) or sync_file_range(2), of many files. It
+    is never tried again, because the kernel might say yes the second time
     although something is lost; and it goes to the caller at once.
     """
 

@@ -11,6 +11,7 @@ import gocept.filestore.disk.space
 import gocept.filestore.event
 import gocept.filestore.interfaces
 import io
+import itertools
 import logging
 import operator
 import os
@@ -346,15 +347,19 @@ def synced(members):
     syncs = {}
     sources = collections.Counter(member.source for member in members)
     for source, count in sources.items():
-        syncs[source] = gocept.filestore.disk.move.sync
-        # What is wrong, perhaps with somebody else's file, each sync tells.
-        with contextlib.suppress(OSError):
+        try:
             syncs[source] = source.sync_files(count)
-    done = each(members, lambda member: member.sync(syncs[member.source]))
-    for source, sync in syncs.items():
-        if sync is gocept.filestore.disk.move.see_written:
-            source.sync()
-    return done
+        except gocept.filestore.interfaces.NotSynced:
+            each(members, see_written)  # and tell whose it was, of ours
+            raise
+        except OSError:  # as it will be with each of them
+            syncs[source] = itertools.repeat(gocept.filestore.disk.move.sync)
+    return each(
+        members, lambda member: member.sync(next(syncs[member.source])))
+
+
+def see_written(member):
+    member.sync(gocept.filestore.disk.move.see_written)
 
 
 def flush(member):

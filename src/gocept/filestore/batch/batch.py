@@ -118,9 +118,9 @@ class Batch(gocept.filestore.publish.Writable,
         self._take()
         if drafts and self._layout.durable:
             tmp = self._layout['tmp']
-            sync = tmp.sync_files(len(drafts))
+            syncs = tmp.sync_files(len(drafts))
             for part in drafts:
-                tmp.sync_file(part.draft, sync)
+                tmp.sync_file(part.draft, next(syncs))
             tmp.sync()
         for part in drafts:
             part.announce()  # an intent may be committed by others

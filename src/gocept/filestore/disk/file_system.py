@@ -14,11 +14,13 @@ NFS = 0x6969
 FUSE = 0x65735546
 # ext4, xfs, btrfs, tmpfs and overlay. Only the kernel of this machine writes
 # there, so nothing that it remembers can be outdated.
-LOCAL = (0xef53, 0x58465342, 0x9123683e, TMPFS, 0x794c7630)
+EXT4 = 0xef53
+LOCAL = (EXT4, 0x58465342, 0x9123683e, TMPFS, 0x794c7630)
 SMB = 'cifs', 'smb3'
-# Those of which syncfs(2) tells that something could not be written. Of others
-# nobody has promised it, overlay and the kernels before are known not to.
-TELLING, SINCE = LOCAL[:3], (5, 8)
+# Those of which syncfs(2) tells that something could not be written, since
+# Linux 5.17. Of others nobody has promised it, and overlay does not.
+TELLING, SINCE = LOCAL[:3], (5, 17)
+NO_JOURNAL = '<none>'
 UNWRITTEN = re.compile(r'(?m)^(?:Dirty|Writeback): +(\d+) kB$')  # proc(5)
 
 # Of a directory or a file, getxattr(2) asks the servers of GlusterFS for its
@@ -84,9 +86,27 @@ def magic(descriptor):
 
 
 def tells_of_losses(descriptor):
-    """Tell whether syncfs(2) fails there if anything could not be written."""
-    return magic(descriptor) in TELLING and tuple(
-        map(int, re.findall(r'\d+', os.uname().release)[:2])) >= SINCE
+    """Tell whether syncfs(2) fails there if anything could not be written.
+
+    With a journal, a file system whose inodes or names can not be written lets
+    nothing be changed any more. ext4 without one tells it to who asks first,
+    and goes on (measured).
+    """
+    found = magic(descriptor)
+    return found in TELLING and (
+        found != EXT4 or has_journal(descriptor)) and tuple(
+            map(int, re.findall(r'\d+', os.uname().release)[:2])) >= SINCE
+
+
+def has_journal(descriptor):
+    """Tell whether this is ext4 with a journal, as far as can be told."""
+    try:
+        disk = os.readlink('/sys/dev/block/%d:%d' % device(descriptor))
+        with open('/sys/fs/ext4/%s/journal_task' % os.path.basename(
+                disk)) as file:
+            return file.read().strip() != NO_JOURNAL
+    except (OSError, ValueError):
+        return False
 
 
 def unwritten():

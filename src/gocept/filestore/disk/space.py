@@ -4,6 +4,7 @@ import functools
 import gocept.filestore.disk.file_system
 import gocept.filestore.disk.move
 import gocept.filestore.interfaces
+import itertools
 import os
 import random
 import stat
@@ -384,13 +385,17 @@ class Space:
     def sync_files(self, count):
         """Bring so many files to the disk at once, where that is better.
 
-        Return what is left to be done with the descriptor of each.
+        Return an iterator of what is left to be done with the descriptor of
+        each: nothing but a question, after a first sync, with which xfs tells
+        the cache of its realtime device to write, if it has one.
         """
         with Naming(self.path):
             if self.durable and gocept.filestore.disk.move.sync_all(
                     self.known().descriptor, count):
-                return gocept.filestore.disk.move.see_written
-        return gocept.filestore.disk.move.sync
+                return itertools.chain(
+                    [gocept.filestore.disk.move.sync], itertools.repeat(
+                        gocept.filestore.disk.move.see_written))
+        return itertools.repeat(gocept.filestore.disk.move.sync)
 
     def sync(self):
         """Bring to the disk which names are here, if the store is durable."""

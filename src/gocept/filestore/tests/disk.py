@@ -58,11 +58,11 @@ def can_mount(kind):
             stderr=subprocess.DEVNULL)
 
 
-def make(image, kind):
+def make(image, kind, *options):
     """Make a file system in a file that takes no more space than needed."""
     with open(image, 'wb') as file:
         file.truncate(SIZES[kind])
-    run(program(kind), '-q', image)
+    run(program(kind), '-q', *options, image)
     run('fallocate', '--dig-holes', image)
 
 

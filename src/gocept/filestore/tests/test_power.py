@@ -11,6 +11,7 @@ when a verb has returned, and ends when one is called that may remove it.
 """
 
 import contextlib
+import gocept.filestore.disk.file_system
 import gocept.filestore.filestore
 import gocept.filestore.retry.policy
 import gocept.filestore.tests.case
@@ -97,8 +98,11 @@ with store.batch() as batch:
 """
 ANOTHER_GROUP = """
 def meanwhile():
-    with store.group([].append) as group:
-        _ = group.write_text('other', 'text')
+    try:
+        with store.group([].append) as group:
+            _ = group.write_text('other', 'text')
+    except OSError:
+        pass  # it is told in the place of us
 """
 NOTHING_ELSE = """
 def meanwhile():
@@ -375,28 +379,24 @@ class PowerCase:
                 child.run(ANOTHER_GROUP)
                 self.tell_whose_it_was(publish)
                 child.run(NOTHING_ELSE)
-                self.tell_of_a_neighbour(publish, program == BATCH and (
-                    syncing == AT_ONCE))
+                self.tell_of_a_neighbour(publish, syncing == AT_ONCE)
             finally:
                 child.kill()
 
     def tell_whose_it_was(self, publish):
-        """Although a sync of another group has been told of it before."""
+        """Although another group was told of it before."""
         self.assertEqual('NotSynced', publish(
             'abc', content(), BROKEN * 1000, content()))
-        self.assertEqual(['other'], self.published())
+        self.assertLessEqual(set(self.published()), {'other'})
 
     def tell_of_a_neighbour(self, publish, is_told):
-        """What somebody else has written keeps none of ours from the disk.
-
-        Only of drafts that are closed nobody can tell that it was not them.
-        """
+        """What somebody else has written may keep ours from the disk, once."""
         shutil.rmtree(self.mount / 'in', ignore_errors=True)
         (self.mount / 'neighbour').write_text(BROKEN * 1000)
         if is_told:
             self.assertEqual('NotSynced', publish(
                 'wx', content(), content()))
-            self.assertEqual(['other'], self.published())
+            self.assertEqual(set(), set('wx') & set(self.published()))
         self.assertIsNone(publish('yz', content(), content()))
         self.assertLessEqual({'y', 'z'}, set(self.published()))
 
@@ -448,6 +448,17 @@ class PowerCase:
 class Ext4(PowerCase, unittest.TestCase):
 
     kind = 'ext4'
+
+    def test_without_a_journal_it_is_one_by_one(self):
+        for options, expected in (
+                ((), True), (('-O', '^has_journal'), False)):
+            gocept.filestore.tests.disk.make(self.image, self.kind, *options)
+            with gocept.filestore.tests.disk.mounted(self.image, self.mount):
+                directory = os.open(self.mount, os.O_RDONLY)
+                tells = gocept.filestore.disk.file_system.tells_of_losses(
+                    directory)
+                os.close(directory)
+            self.assertEqual(expected, tells)
 
 
 class Xfs(PowerCase, unittest.TestCase):

@@ -624,22 +624,32 @@ class SeeWritten(gocept.filestore.tests.case.Case):
 
 class Telling(unittest.TestCase):
 
-    def tells(self, magic, release):
+    def tells(self, magic, release='6.1.0-18-amd64', journal=True):
         file_system = gocept.filestore.disk.file_system
         with (unittest.mock.patch.object(
                 file_system, 'magic', lambda descriptor: magic),
+              unittest.mock.patch.object(
+                  file_system, 'has_journal', lambda descriptor: journal),
               unittest.mock.patch.object(os, 'uname') as uname):
             uname.return_value.release = release
             return file_system.tells_of_losses(0)
 
     def test_file_systems(self):
         for magic in (0xef53, 0x58465342, 0x9123683e):
-            self.assertTrue(self.tells(magic, '6.1.0-18-amd64'))
+            self.assertTrue(self.tells(magic))
         for magic in (0x01021994, 0x794c7630, 0x6969, 0x65735546, 0):
-            self.assertFalse(self.tells(magic, '6.1.0-18-amd64'))
+            self.assertFalse(self.tells(magic))
 
     def test_kernels(self):
         for release, tells in (
-                ('5.8.0', True), ('5.10', True), ('10.0-rc1', True),
-                ('5.7.19', False), ('4.18.0-553.el8.x86_64', False)):
+                ('5.17.0', True), ('5.18', True), ('10.0-rc1', True),
+                ('5.15.0-91-generic', False), ('4.18.0-553.el8', False)):
             self.assertEqual(tells, self.tells(0xef53, release), release)
+
+    def test_journals(self):
+        # Those of real disks are told apart where root can make them.
+        self.assertFalse(self.tells(0xef53, journal=False))
+        self.assertTrue(self.tells(0x9123683e, journal=False))
+        with open(os.devnull) as file:
+            self.assertFalse(gocept.filestore.disk.file_system.has_journal(
+                file.fileno()))
