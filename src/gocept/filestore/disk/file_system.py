@@ -12,9 +12,9 @@ import sys
 TMPFS = 0x01021994  # linux/magic.h, as the others
 NFS = 0x6969
 FUSE = 0x65735546
+EXT4 = 0xef53
 # ext4, xfs, btrfs, tmpfs and overlay. Only the kernel of this machine writes
 # there, so nothing that it remembers can be outdated.
-EXT4 = 0xef53
 LOCAL = (EXT4, 0x58465342, 0x9123683e, TMPFS, 0x794c7630)
 SMB = 'cifs', 'smb3'
 # Those of which syncfs(2) tells that something could not be written, since

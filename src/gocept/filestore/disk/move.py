@@ -27,7 +27,7 @@ ENCODING = sys.getfilesystemencoding(), sys.getfilesystemencodeerrors()
 PATIENCE = 10000  # pauses, until a process that takes a file seems stuck
 PAUSE = 0.001  # seconds
 RESERVED = '.reserved-for-%s'  # the inode of a file
-FEW = 8  # files, for which it is not worth while to look what else is written
+FEW = 8  # files; fewer are not worth a look at what else is to be written
 # What a disk writes in the time that it takes to sync one more file. To sync
 # 128 small files at once took longer than one by one from 8 MiB on that others
 # had written (ext4 and xfs), and with 256 MiB of theirs 8 to 16 times as long.

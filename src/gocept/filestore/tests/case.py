@@ -204,11 +204,10 @@ class Child:
         self.process.stdout.close()
 
 
-def sync_at_once(test=None, *errors):
-    """Let even a few files be synced at once, wherever they lie.
+def sync_at_once(test, *errors):
+    """Let even a few files be synced at once in a test, wherever they lie.
 
-    For a process that ends soon, or for a test. It fails with the errors
-    first, one after the other.
+    It fails with the errors first, one after the other.
     """
     def syncfs(descriptor):
         if not left:
@@ -222,8 +221,7 @@ def sync_at_once(test=None, *errors):
             (gocept.filestore.disk.move, 'FEW', 1),
             (gocept.filestore.disk.move, 'EACH', 2 ** 62),
             (gocept.filestore.disk.file_system, 'tells_of_losses', bool)):
-        if test:
-            test.addCleanup(setattr, place, name, getattr(place, name))
+        test.addCleanup(setattr, place, name, getattr(place, name))
         setattr(place, name, value)
 
 

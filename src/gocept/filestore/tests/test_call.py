@@ -158,7 +158,7 @@ class Publishing(CallCase):
 
     def test_group_that_is_synced_at_once(self):
         def action(store):
-            gocept.filestore.tests.case.sync_at_once()
+            gocept.filestore.tests.case.sync_at_once(self)
             self.publish_group(store)
 
         self.prove(self.check_group, action)
@@ -180,7 +180,7 @@ class Publishing(CallCase):
 
     def test_batch_that_is_synced_at_once(self):
         def action(store):
-            gocept.filestore.tests.case.sync_at_once()
+            gocept.filestore.tests.case.sync_at_once(self)
             with store.batch() as batch:
                 for name in 'bc':
                     batch.write_text(name, NEWER)

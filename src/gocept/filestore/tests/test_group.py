@@ -1,4 +1,5 @@
 import errno
+import gocept.filestore.disk.move
 import gocept.filestore.interfaces
 import gocept.filestore.publish
 import gocept.filestore.testing
@@ -6,6 +7,7 @@ import gocept.filestore.tests.case
 import os
 import resource
 import unittest
+import unittest.mock
 import zope.event
 import zope.interface.verify
 
@@ -178,6 +180,16 @@ class Publish(GroupCase):
         self.assertEqual({}, self.tree())
         self.publish('a', 'b')
         self.assertEqual({'new': ['a', 'b']}, self.tree())
+        self.assertEqual([], self.refused)
+
+    @unittest.skipIf(OBSTACLE, OBSTACLE)
+    def test_one_by_one_where_at_once_can_not_be_tried(self):
+        with unittest.mock.patch.object(
+                gocept.filestore.disk.move, 'sync_all',
+                side_effect=OSError(errno.EMFILE, 'too many open files')):
+            self.assertEqual(
+                [*2 * ['fsync'], *2 * ['renameat2'], 'fsync'],
+                self.calls(lambda: self.publish('a', 'b')))
         self.assertEqual([], self.refused)
 
     @unittest.skipIf(OBSTACLE, OBSTACLE)
