@@ -28,6 +28,7 @@ def publish(store, way, files, size):
     if way in FROM_FILES:
         drop(f'{store.path}-in', documents)
     if way == 'filestore publish':
+        import_command(store)
         os.sync()
     work.settle(store.path)
     seconds, _ = work.timed(WAYS[way], store, documents)
@@ -102,6 +103,12 @@ def drop(directory, documents):
             file.write(data)
     with open(f'{directory}.list', 'w') as file:
         file.write('\n'.join(paths))
+
+
+def import_command(store):
+    """Import what the command needs, as it does when it starts."""
+    gocept.filestore.__main__.main([
+        'publish', f'{store.path}-other', '--files-from', os.devnull])
 
 
 def publish_files(store, documents):
