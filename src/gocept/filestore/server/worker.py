@@ -106,6 +106,11 @@ def be_worker(title, work, alive):
         logger.error('%s: ended by %s: %s', title, type(error).__name__, error,
                      exc_info=True)
         sys.exit(1)
+    finally:
+        # There is nothing to stop any more, and what ends may hold locks that
+        # a handler wants as well.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def leave_parent(alive):

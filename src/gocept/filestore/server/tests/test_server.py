@@ -5,7 +5,7 @@ import gocept.filestore.server.server
 import gocept.filestore.server.worker
 import gocept.filestore.tests.case
 import gocept.filestore.tests.command
-import multiprocessing
+import multiprocessing.util
 import os
 import random
 import re
@@ -453,6 +453,21 @@ site-definition site.zcml
                 worker.tend()
                 now[0] += delays[-1]
         self.assertEqual([1, 2, 4, 8, 16, 32, 60, 1, 2], delays)
+
+    def test_signal_while_it_ends(self):
+        def work():
+            multiprocessing.util.Finalize(
+                None, os.kill, (os.getpid(), signal.SIGTERM), exitpriority=0)
+            sys.exit(3)
+
+        worker = gocept.filestore.server.worker.Worker(
+            'title', work, os.pipe())
+        with self.assertLogs('gocept.filestore.server.worker') as logs:
+            worker.tend()
+            for process in multiprocessing.active_children():
+                process.join()
+            worker.tend()
+        self.assertIn('exited with status 3', logs.output[-1])
 
     @gocept.filestore.tests.case.needs_root('become somebody who may not fork')
     def test_no_process_can_be_started(self):
