@@ -271,14 +271,22 @@ class Layout:
             sync(path)
 
 
-def look_anew(directory, name):
-    """Let this host see what another one has just made, or moved aside."""
-    descriptor = os.open(directory, gocept.filestore.disk.move.HERE)
-    with gocept.filestore.disk.space.Naming(directory):
+@contextlib.contextmanager
+def directory_at(path, flags=gocept.filestore.disk.move.HERE):
+    """Open a directory for the time of the block; errors in it tell its path.
+    """
+    descriptor = os.open(path, flags)
+    with gocept.filestore.disk.space.Naming(path):
         try:
-            gocept.filestore.disk.move.look_anew(descriptor, name)
+            yield descriptor
         finally:
             os.close(descriptor)
+
+
+def look_anew(directory, name):
+    """Let this host see what another one has just made, or moved aside."""
+    with directory_at(directory) as descriptor:
+        gocept.filestore.disk.move.look_anew(descriptor, name)
 
 
 def has_gone(space, opened=opened):
@@ -297,12 +305,8 @@ def close_first():
 
 
 def sync(path):
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    with gocept.filestore.disk.space.Naming(path):
-        try:
-            gocept.filestore.disk.move.sync(descriptor)
-        finally:
-            os.close(descriptor)
+    with directory_at(path) as descriptor:
+        gocept.filestore.disk.move.sync(descriptor)
 
 
 def absolute(path):
@@ -340,14 +344,11 @@ def make(path, mode, store, status=os.lstat, like=None):
 
 
 def set_access(path, mode, like):
-    descriptor = os.open(path, gocept.filestore.disk.space.DIRECTORY)
-    with gocept.filestore.disk.space.Naming(path):
-        try:
-            if like:
-                give(descriptor, like)
-            os.fchmod(descriptor, mode)
-        finally:
-            os.close(descriptor)
+    with directory_at(
+            path, gocept.filestore.disk.space.DIRECTORY) as descriptor:
+        if like:
+            give(descriptor, like)
+        os.fchmod(descriptor, mode)
 
 
 def give(descriptor, like):

@@ -209,20 +209,27 @@ def sync_at_once(test, *errors):
 
     It fails with the errors first, one after the other.
     """
-    def syncfs(descriptor):
-        if not left:
-            return really(descriptor)
-        ctypes.set_errno(left.pop(0))
-        return -1
-
-    left, really = list(errors), gocept.filestore.disk.move.syncfs
+    move = gocept.filestore.disk.move
     for place, name, value in (
-            (gocept.filestore.disk.move, 'syncfs', syncfs),
-            (gocept.filestore.disk.move, 'FEW', 1),
-            (gocept.filestore.disk.move, 'EACH', 2 ** 62),
+            (move, 'syncfs', failing(move.syncfs, list(errors))),
+            (move, 'FEW', 1),
+            (move, 'EACH', 2 ** 62),
             (gocept.filestore.disk.file_system, 'tells_of_losses', bool)):
         test.addCleanup(setattr, place, name, getattr(place, name))
         setattr(place, name, value)
+
+
+def failing(call, errors):
+    """Return a call of C that fails with the errors of a list first.
+
+    Each one is taken out of it when it has had its turn.
+    """
+    def fail(*args):
+        if not errors:
+            return call(*args)
+        ctypes.set_errno(errors.pop(0))
+        return -1
+    return fail
 
 
 def is_here(program):

@@ -1,4 +1,3 @@
-import ctypes
 import errno
 import fcntl
 import gocept.filestore.disk.file_system
@@ -591,14 +590,8 @@ class SeeWritten(gocept.filestore.tests.case.Case):
     def see(self, *errors):
         """Ask; the call fails with the errors first. Return what was synced.
         """
-        def ask(*args):
-            if not left:
-                return really(*args)
-            ctypes.set_errno(left.pop(0))
-            return -1
-
-        left, move = list(errors), gocept.filestore.disk.move
-        really, synced = move.sync_file_range, []
+        left, move, synced = list(errors), gocept.filestore.disk.move, []
+        ask = gocept.filestore.tests.case.failing(move.sync_file_range, left)
         with (unittest.mock.patch.object(move, 'sync_file_range', ask),
               unittest.mock.patch.object(move, 'sync', synced.append),
               open(self.put('tmp', 'a'), 'rb') as file):
